@@ -1,0 +1,10 @@
+"""Type tokens of the components. They are part of every resource's identity: append, never edit."""
+
+CLUSTER = "platform:cluster:Cluster"
+ENVIRONMENT = "platform:env:Environment"
+NAMESPACE = "platform:env:Namespace"
+DATABASE = "platform:env:Database"
+VHOST = "platform:env:Vhost"
+BROKER_USER = "platform:env:BrokerUser"
+MIGRATION = "platform:env:Migration"
+WORKLOAD = "platform:env:Workload"

@@ -1,0 +1,68 @@
+"""The operator's commands: they work on any environment, from any machine that can reach its cluster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from ops import console
+from ops.errors import InputError
+from settings.errors import nearest
+from settings.load import stacks
+
+Environment = Annotated[str, typer.Argument(help="the environment: the name of a stack file, for example kind or live")]
+
+
+preparations: list[Callable[[str], None]] = []
+"""Called with the environment before a command works on it; the command line adds what makes the local estate reachable."""
+
+
+def require_environment(name: str) -> str:
+    """``name`` if it is an environment's; raises InputError with the nearest known one if not."""
+    known = stacks()
+    if name not in known:
+        raise InputError(f"There is no environment {name!r}.", why=nearest(name, known), remedy="./hs status kind")
+    for prepare in preparations:
+        prepare(name)
+    return name
+
+
+def status(
+    environment: Environment = "kind",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+) -> None:
+    """Show what runs in an environment: services, UIs, databases, vhost. Exit code 1 when it is not healthy."""
+    from ops.deploy import find, validated
+    from ops.status import read_status, show_status
+
+    settings = validated(require_environment(environment))
+    found = read_status(settings, find(environment))
+    if as_json:
+        console.out.print_json(json.dumps(found.as_json()))
+    else:
+        show_status(found)
+    raise typer.Exit(0 if found.healthy else 1)
+
+
+def logs(
+    service: Annotated[str, typer.Argument(help="a service or UI, for example orders-api")],
+    environment: Annotated[str, typer.Option("--environment", "-e", help="the environment")] = "kind",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="keep printing new lines")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="how many lines of each pod")] = 50,
+) -> None:
+    """Print the last lines of a service's pods."""
+    from ops.logs import print_logs
+
+    print_logs(require_environment(environment), service, follow=follow, lines=lines)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the operator's commands to the command line."""
+    app.command()(status)
+    app.command()(logs)
+
+
+__all__ = ["add_commands", "require_environment"]

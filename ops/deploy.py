@@ -1,0 +1,154 @@
+"""Bringing a stack to what its files say, with live progress; when it fails, why, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops import console
+from ops.errors import InputError, PlatformError
+from ops.explain import Finding, explain
+from ops.kubernetes import get_items, pod_log
+from ops.locks import free_dead_locks
+from settings import Settings, SettingsError, load_stack
+from settings.load import PROJECT, ROOT
+
+if TYPE_CHECKING:
+    from pulumi import automation
+
+LOG_LINES = 20
+QUIET_OPERATIONS = ("same", "read", "refresh")
+
+
+@dataclass
+class Progress:
+    """What the engine has told so far."""
+
+    step: console.Step
+    finished: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def hear(self, event: automation.EngineEvent) -> None:
+        """Take in one engine event."""
+        if event.resource_pre_event and event.resource_pre_event.metadata.op not in QUIET_OPERATIONS:
+            kind, _, name = event.resource_pre_event.metadata.urn.rpartition("::")
+            self.step.note(f"{event.resource_pre_event.metadata.op.value} {kind.rsplit(':', 1)[-1]} {name} ({self.finished} done)")
+        if event.res_outputs_event:
+            self.finished += 1
+        if event.diagnostic_event and event.diagnostic_event.severity == "error":
+            message = _plain(event.diagnostic_event.message)
+            if message and message not in self.errors:
+                self.errors.append(message)
+
+
+def validated(stack: str, root: Path = ROOT) -> Settings:
+    """The settings of a stack; raises InputError with every mistake in them, before anything is touched."""
+    try:
+        return load_stack(stack, root)
+    except SettingsError as refused:
+        raise InputError(
+            f"The configuration of {stack} is refused; nothing was touched.",
+            why="\n".join(str(mistake) for mistake in refused.mistakes),
+            remedy="correct these lines, then run the same command again",
+        ) from None
+
+
+def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
+    """Bring ``stack`` to what its files say and return how many resources were created, updated, deleted, and the same.
+
+    Raises InputError for a configuration that is refused and PlatformError for a run that failed.
+    """
+    settings = validated(stack, root)
+    with console.step(f"Deploying {stack}") as step:
+        progress = Progress(step)
+        deployed = _select(stack, root)
+        try:
+            result = deployed.up(on_event=progress.hear, message=message or f"up {stack}", color="never", suppress_progress=True)
+        except Exception as failed:
+            raise _failure(settings, progress, failed) from failed
+        changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
+        step.note(summary(changes))
+    return changes
+
+
+def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
+    """Delete everything of ``stack``. Protected databases and vhosts make it fail before anything is deleted."""
+    with console.step(f"Deleting everything of {stack}") as step:
+        progress = Progress(step)
+        try:
+            result = _select(stack, root).destroy(on_event=progress.hear, color="never", suppress_progress=True)
+        except Exception as failed:
+            why = "\n".join(progress.errors) or str(failed)[-2000:]
+            raise PlatformError(
+                f"{stack} could not be deleted.", why=why, remedy="mend the cause, then run the same command again"
+            ) from failed
+        changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
+        step.note(summary(changes))
+    return changes
+
+
+def summary(changes: Mapping[str, int]) -> str:
+    """What a run changed, in words."""
+    words = {"create": "created", "update": "updated", "delete": "deleted", "replace": "replaced", "same": "unchanged"}
+    parts = [f"{count} {words[op]}" for op, count in changes.items() if count and op in words]
+    return ", ".join(parts) or "nothing to do"
+
+
+def _select(stack: str, root: Path) -> automation.Stack:
+    from pulumi import automation  # half a second that ./hs --help need not pay
+
+    url = os.environ.get("PULUMI_BACKEND_URL", "")
+    if url.startswith("file://"):
+        for line in free_dead_locks(Path(url.removeprefix("file://")), PROJECT, stack):
+            console.err.print(f"  {line}", markup=False)
+    return automation.create_or_select_stack(stack_name=stack, work_dir=str(root))
+
+
+def _failure(settings: Settings, progress: Progress, failed: Exception) -> PlatformError:
+    """One message of a failed run: the engine's errors, and for pods that are not healthy their causes, events and last lines."""
+    text = str(failed)
+    if "currently locked" in text:
+        return PlatformError(
+            f"Another run is deploying {settings.stack}.",
+            why=next((line.strip() for line in text.splitlines() if "created by" in line), ""),
+            remedy="wait until it has finished, then run the same command again",
+        )
+    findings = find(settings.stack) if settings.environment else []
+    causes = [str(finding) for finding in findings] or progress.errors or [text[-2000:]]
+    remedy = remedy_for(settings.stack, [finding.cause for finding in findings])
+    return PlatformError(f"{settings.stack} was not deployed; what ran before still runs.", why="\n".join(causes), remedy=remedy)
+
+
+def find(namespace: str) -> list[Finding]:
+    """What is not healthy in a namespace, and why; empty also when the cluster cannot be asked."""
+    try:
+        pods, events = get_items(namespace, "pods"), get_items(namespace, "events")
+    except PlatformError:
+        return []
+
+    def read_log(pod: str, container: str, previous: bool) -> list[str]:
+        return pod_log(namespace, pod, container, lines=LOG_LINES, previous=previous)
+
+    return explain(pods, events, read_log)
+
+
+def remedy_for(stack: str, causes: list[str]) -> str:
+    """The command that mends the first cause that is known."""
+    again = f"./hs up {stack}"
+    for cause in causes:
+        if "was edited after" in cause:
+            return f"restore the script and put the change into a new one, then {again}"
+        if cause.startswith("the script"):
+            return f"correct the script, then {again}"
+        if "image cannot be had" in cause:
+            return f"correct the version or push the image, then {again}"
+    return f"./hs logs SERVICE shows more; mend the cause, then {again}"
+
+
+def _plain(message: str) -> str:
+    text = re.sub(r"<\{%.*?%\}>|\x1b\[[0-9;]*m", "", message).strip()
+    return "" if text.startswith(("update failed", "resource registration failed")) else text

@@ -1,0 +1,281 @@
+"""The only reader of the catalogue, the stack files, Pulumi's config and the environment variables that complete them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from settings import catalogue as catalogue_module
+from settings import environment as environment_module
+from settings.catalogue import Catalogue
+from settings.environment import ClusterSettings, EnvironmentSettings
+from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
+from settings.migrations import Migrations, read_migrations
+from settings.vocabulary import Model, Name
+
+PROJECT = "highstreetly"
+ROOT = Path(__file__).resolve().parents[1]
+
+LOCAL_SETTINGS_VARIABLE = "HIGHSTREETLY_LOCAL_SETTINGS"
+"""Names a YAML file whose keys complete the stack file on this machine (addresses, images, the CA). `./hs env` prints it for kind."""
+
+SECRETS = {
+    "postgres_admin_password": "the password of the PostgreSQL administrator",
+    "rabbitmq_admin_password": "the password of the RabbitMQ administrator",
+}
+"""Secret settings of an environment: `pulumi config set --secret highstreetly:NAME`, or the environment variable HIGHSTREETLY_NAME."""
+
+OBJECTS = ("environment", "cluster")
+ESTATES = ("datacenter", "local")
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration of one stack, valid in every part."""
+
+    stack: str
+    estate: str
+    """Where the stack runs: `datacenter`, or `local` for the estate that `./hs up` makes on this machine."""
+    catalogue: Catalogue
+    environment: EnvironmentSettings | None
+    cluster: ClusterSettings | None
+    ca_certificate: str
+    """The platform CA in PEM form; empty where the stack holds no environment."""
+    ca_certificate_path: str
+    migrations: Mapping[str, Migrations]
+    secrets: Mapping[str, Any] = field(repr=False)
+    """By name: an Output inside a Pulumi program, a str or None (encrypted, not readable here) outside."""
+
+
+def load_program() -> Settings:
+    """The settings of the running Pulumi program.
+
+    Raises ConfigError, which Pulumi shows without a stack trace, with every mistake at once.
+    """
+    import pulumi
+    from pulumi.runtime.config import CONFIG  # the only way to see keys that nobody asks for
+
+    class ConfigError(pulumi.RunError):
+        """The configuration is refused."""
+
+    config = pulumi.Config(PROJECT)
+    given = {key.removeprefix(f"{PROJECT}:") for key in CONFIG.get() if key.startswith(f"{PROJECT}:")}
+    values: dict[str, object] = {key: config.get_object(key) for key in OBJECTS if key in given}
+    values |= {key: config.get_secret(key) for key in SECRETS if key in given}
+    values |= {key: config.get(key) for key in given - set(OBJECTS) - set(SECRETS)}
+    try:
+        settings = parse(pulumi.get_stack(), values, ROOT, os.environ)
+    except SettingsError as refused:
+        raise ConfigError(str(refused)) from None
+    secret = {name: pulumi.Output.secret(value) for name, value in settings.secrets.items()}
+    return Settings(**{**vars(settings), "secrets": secret})
+
+
+def load_stack(stack: str, root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of a stack from its file alone, without Pulumi; encrypted secrets count as given, with the value None.
+
+    Raises SettingsError with every mistake at once, also when there is no such stack.
+    """
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.exists():
+        known = stacks(root)
+        raise SettingsError([Mistake(path.name, "-", f"there is no stack {stack!r}", nearest(stack, known))])
+    raw = _read_yaml(path, path.name).get("config") or {}
+    values: dict[str, object] = {}
+    for key, value in raw.items():
+        namespace, _, name = str(key).partition(":")
+        if namespace == PROJECT:
+            values[name] = None if isinstance(value, Mapping) and "secure" in value else value
+    return parse(stack, values, root, environ)
+
+
+def estate_of(stack: str, root: Path = ROOT) -> str:
+    """Where a stack runs, read without checking the rest: `datacenter`, or `local`."""
+    try:
+        config = _read_yaml(root / f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yaml").get("config") or {}
+    except SettingsError:
+        return ESTATES[0]
+    return str(config.get(f"{PROJECT}:estate", ESTATES[0]))
+
+
+def stacks(root: Path = ROOT) -> list[str]:
+    """Every stack that has a file."""
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
+
+
+def load_catalogue(root: Path = ROOT) -> Catalogue:
+    """The catalogue alone; raises SettingsError with every mistake in it."""
+    mistakes: list[Mistake] = []
+    catalogue = _parse_catalogue(root, mistakes)
+    if mistakes or catalogue is None:
+        raise SettingsError(mistakes)
+    return catalogue
+
+
+def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping[str, str]) -> Settings:
+    """Check everything and return it; raises SettingsError with every mistake in every file."""
+    file = f"Pulumi.{stack}.yaml"
+    mistakes = [
+        Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, [*OBJECTS, "estate", *SECRETS]))
+        for key in values
+        if key not in (*OBJECTS, "estate", *SECRETS)
+    ]
+    estate = values.get("estate", ESTATES[0])
+    if estate not in ESTATES:
+        mistakes.append(Mistake(file, f"{PROJECT}:estate", f"there is no estate {estate!r}", nearest(str(estate), ESTATES)))
+    catalogue = _parse_catalogue(root, mistakes)
+    overlay, overlay_file = _local_settings(environ, mistakes)
+    parts: dict[str, Any] = {}
+    for key, model in (("environment", EnvironmentSettings), ("cluster", ClusterSettings)):
+        if key in values:
+            merged = merge(values[key] if values[key] is not None else {}, overlay.get(key, {}))
+            where = overlay_file if key in overlay else file
+            parts[key] = _parse_object(model, merged, _blame(values[key], file, where), f"{PROJECT}:{key}", mistakes)
+            if key == "environment" and isinstance(merged, Mapping):
+                _check_stack_name(stack, file, mistakes)
+                mistakes += environment_module.cross_check(merged, catalogue, file) if catalogue else []
+    if not parts:
+        problem = f"neither {PROJECT}:environment nor {PROJECT}:cluster"
+        mistakes.append(Mistake(file, PROJECT, problem, "add what the stack shall contain"))
+    secrets = _secrets(values, environ, file, mistakes) if "environment" in values else {}
+    migrations = read_migrations(root, list(catalogue.contexts), mistakes) if catalogue else {}
+    ca_path, ca_certificate = _ca_certificate(parts.get("environment"), root, file, mistakes)
+    if mistakes:
+        raise SettingsError(mistakes)
+    assert catalogue is not None
+    return Settings(
+        stack, str(estate), catalogue, parts.get("environment"), parts.get("cluster"), ca_certificate, ca_path, migrations, secrets
+    )
+
+
+def merge(base: object, over: object) -> object:
+    """``over`` laid on ``base``: mappings are merged key by key, anything else is replaced."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
+    return over
+
+
+def _parse_catalogue(root: Path, mistakes: list[Mistake]) -> Catalogue | None:
+    file = catalogue_module.FILE
+    try:
+        raw = _read_yaml(root / file, file)
+    except SettingsError as unreadable:
+        mistakes += unreadable.mistakes
+        return None
+    mistakes += catalogue_module.cross_check(raw)
+    parsed: Catalogue | None = _parse_object(Catalogue, raw, lambda _path: file, "", mistakes)
+    return parsed
+
+
+def _parse_object(model: type[M], raw: object, file_of: Callable[[tuple[Any, ...]], str], prefix: str, mistakes: list[Mistake]) -> M | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        fields = FieldNames(model)
+        for detail, mistake in zip(error.errors(include_url=False), mistakes_of(error, "", prefix, fields), strict=True):
+            mistakes.append(Mistake(file_of(tuple(detail["loc"])), mistake.key, mistake.problem, mistake.remedy))
+        return None
+
+
+def _blame(base: object, file: str, overlay_file: str) -> Callable[[tuple[Any, ...]], str]:
+    """The file to name for a mistake at a path: the stack file where it holds that path, else the local settings."""
+
+    def file_of(path: tuple[Any, ...]) -> str:
+        node = base
+        for part in path:
+            if not isinstance(node, Mapping) or part not in node:
+                return overlay_file
+            node = node[part]
+        return file
+
+    return file_of
+
+
+def _check_stack_name(stack: str, file: str, mistakes: list[Mistake]) -> None:
+    from pydantic import TypeAdapter
+
+    try:
+        TypeAdapter(Name).validate_python(stack)
+    except ValidationError as error:
+        problem, _, remedy = str(error.errors()[0]["msg"]).removeprefix("Value error, ").partition("; ")
+        mistakes.append(Mistake(file, "file name", f"the stack's name is the environment's: {problem}", remedy))
+
+
+def _local_settings(environ: Mapping[str, str], mistakes: list[Mistake]) -> tuple[Mapping[str, Any], str]:
+    path = environ.get(LOCAL_SETTINGS_VARIABLE)
+    if not path:
+        return {}, ""
+    try:
+        overlay = _read_yaml(Path(path), path)
+    except SettingsError as unreadable:
+        mistakes += unreadable.mistakes
+        return {}, path
+    mistakes += [Mistake(path, str(key), "unknown key", nearest(str(key), OBJECTS)) for key in overlay if key not in OBJECTS]
+    return overlay, path
+
+
+def _ca_certificate(environment: EnvironmentSettings | None, root: Path, file: str, mistakes: list[Mistake]) -> tuple[str, str]:
+    if environment is None:
+        return "", ""
+    path = root / environment.ca_certificate_file
+    key = f"{PROJECT}:environment.ca_certificate_file"
+    if not path.is_file():
+        mistakes.append(Mistake(file, key, f"there is no file {path}", "put the platform CA's certificate there"))
+        return str(path), ""
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    if not text.startswith("-----BEGIN CERTIFICATE-----"):
+        mistakes.append(Mistake(file, key, f"{path} is not a certificate in PEM form", "it begins with -----BEGIN CERTIFICATE-----"))
+    return str(path), text + "\n"
+
+
+def _secrets(values: Mapping[str, object], environ: Mapping[str, str], file: str, mistakes: list[Mistake]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, meaning in SECRETS.items():
+        variable = f"HIGHSTREETLY_{name.upper()}"
+        if environ.get(variable):
+            found[name] = environ[variable]
+        elif name in values:
+            found[name] = values[name]
+            if isinstance(values[name], str) and not str(values[name]).strip():
+                mistakes.append(Mistake(file, f"{PROJECT}:{name}", "empty", f"pulumi config set --secret {PROJECT}:{name} --stack …"))
+        else:
+            remedy = f"pulumi config set --secret {PROJECT}:{name}, or set {variable}"
+            mistakes.append(Mistake(file, f"{PROJECT}:{name}", f"missing: {meaning}", remedy))
+    return found
+
+
+def _read_yaml(path: Path, shown: str) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise SettingsError([Mistake(shown, "-", "the file does not exist", f"create {shown}")]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}" if mark else "-"
+        problem = str(getattr(error, "problem", None) or "not YAML")
+        raise SettingsError([Mistake(shown, line, problem, "correct the YAML there")]) from None
+    if not isinstance(raw, dict):
+        raise SettingsError([Mistake(shown, "-", "the file holds no mapping", "write keys and values")])
+    return raw
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML that refuses the same key twice, which plain YAML readers silently accept."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping; raises ConstructorError for a repeated key."""
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=deep)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)

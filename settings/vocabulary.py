@@ -1,0 +1,86 @@
+"""The words of the domain as types: each validator's message says what is wrong and shows an example."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+NAME_LENGTH_MAX = 30
+"""Room for `<environment>_<context>_owner` in PostgreSQL's 63 bytes and `<context>-receiver` in a Kubernetes label's 63."""
+
+_NAME = re.compile(r"[a-z]([a-z0-9]*)")
+_WORKLOAD = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_IMAGE = re.compile(r"[a-z0-9][a-z0-9./_{}:-]*?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?")
+_VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+class Model(BaseModel):
+    """A part of the configuration: closed (an unknown key is an error), frozen, inputs never printed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, strict=False)
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > NAME_LENGTH_MAX:
+        raise ValueError(f"{value!r} is not a name; use at most {NAME_LENGTH_MAX} lower-case letters and digits, for example orders")
+    return value
+
+
+def _workload(value: str) -> str:
+    if not _WORKLOAD.fullmatch(value) or len(value) > NAME_LENGTH_MAX * 2:
+        raise ValueError(f"{value!r} is not a service's name; use lower-case letters, digits and dashes, for example orders-api")
+    return value
+
+
+def _domain(value: str) -> str:
+    labels = value.split(".")
+    if len(labels) < 2 or len(value) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(f"{value!r} is not a domain name; write at least two labels in lower case, for example test.highstreet.ly")
+    return value
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is not an image; for example highstreetly/{{name}}:1.4.0")
+    return value
+
+
+def _version(value: str) -> str:
+    if not _VERSION.fullmatch(value):
+        raise ValueError(f"{value!r} is not an image version; write a tag, for example 1.4.0")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+"""A bounded context, UI or environment: part of database, vhost, role and namespace names."""
+
+WorkloadName = Annotated[str, AfterValidator(_workload)]
+"""A deployment: `<context>-api`, `<context>-receiver` or a UI's name."""
+
+Domain = Annotated[str, AfterValidator(_domain)]
+"""A DNS name in lower case, without a trailing dot."""
+
+Image = Annotated[str, AfterValidator(_image)]
+"""A container image; `{name}` and `{context}` are filled in; without tag or digest the environment's version is added."""
+
+Version = Annotated[str, AfterValidator(_version)]
+"""An image tag."""
+
+Address = IPv4Address
+"""The address of a machine. Network policies need an address, so it is not a host name."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+"""A TCP port."""
+
+Replicas = Annotated[int, Field(ge=1, le=50)]
+"""How many pods of one workload."""
+
+Millicores = Annotated[int, Field(ge=1, le=256_000)]
+"""Thousandths of a processor core."""
+
+Mebibytes = Annotated[int, Field(ge=1, le=4_194_304)]
+"""2^20 bytes."""
