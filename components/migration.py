@@ -10,7 +10,6 @@ from pulumi_kubernetes.batch.v1 import (
     Job,
     JobSpecArgs,
     PodFailurePolicyArgs,
-    PodFailurePolicyOnExitCodesRequirementArgs,
     PodFailurePolicyOnPodConditionsPatternArgs,
     PodFailurePolicyRuleArgs,
 )
@@ -225,14 +224,7 @@ def _pieces(scripts: dict[str, bytes]) -> Iterator[tuple[str, str]]:
 
 
 def _failure_policy() -> PodFailurePolicyArgs:
-    # A pod that its node lost is run again; a script that failed is not.
-    return PodFailurePolicyArgs(
-        rules=[
-            PodFailurePolicyRuleArgs(
-                action="Ignore", on_pod_conditions=[PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")]
-            ),
-            PodFailurePolicyRuleArgs(
-                action="FailJob", on_exit_codes=PodFailurePolicyOnExitCodesRequirementArgs(operator="NotIn", values=[0])
-            ),
-        ]
-    )
+    # A pod that its node lost is run again; a script that failed is not. (A FailJob rule would say the latter as well, but the provider
+    # knows only the reasons BackoffLimitExceeded and DeadlineExceeded and would wait until its own time is over.)
+    lost = PodFailurePolicyOnPodConditionsPatternArgs(type="DisruptionTarget", status="True")
+    return PodFailurePolicyArgs(rules=[PodFailurePolicyRuleArgs(action="Ignore", on_pod_conditions=[lost])])

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from local.estate import CHECKOUT
+from local.trial import trial
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
 
 PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "ops", "local", "tests")
+REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e")
 
 
-def run_checks() -> None:
-    """Run lint, types and unit tests, then everything that needs the estate; stops at the first that fails."""
+def run_checks(*, unit_only: bool, keep: bool = False) -> None:
+    """Run lint, types and unit tests, then a trial estate's tests; raises PlatformError at the first stage that fails."""
     lint()
     pytest("tests/unit")
+    if unit_only:
+        return
+    with trial(keep=keep) as estate:
+        if estate.hs("up"):
+            raise PlatformError("The trial estate did not come up.", why="Its output is above.", remedy="./hs up shows the same")
+        pytest(*REAL_TESTS, variables=estate.variables)
 
 
 def lint() -> None:
@@ -29,10 +38,11 @@ def lint() -> None:
         ("Types", ["mypy", *PYTHON_SOURCES]),
     ):
         with console.step(title):
-            run([tools / command[0], *command[1:]], what=f"{title} found something.", cwd=CHECKOUT, remedy="make unit, after correcting it")
+            run([tools / command[0], *command[1:]], what=f"{title} found something.", cwd=CHECKOUT, remedy="correct it, then make unit")
 
 
-def pytest(*words: str) -> None:
+def pytest(*words: str, variables: dict[str, str] | None = None) -> None:
     """Run pytest with its own output; raises PlatformError when a test failed."""
-    if subprocess.run([sys.executable, "-m", "pytest", *words], cwd=CHECKOUT, check=False).returncode:
-        raise PlatformError("A test failed.", why="Its output is above.", remedy=f"./.venv/bin/python -m pytest {' '.join(words)} -x")
+    command = [sys.executable, "-m", "pytest", *words]
+    if subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **(variables or {})}, check=False).returncode:
+        raise PlatformError("A test failed.", why="Its output is above.", remedy="make test, after correcting it")

@@ -6,16 +6,107 @@ from typing import Annotated
 
 import typer
 
+from local.estate import Estate
+from ops import console
+from ops.errors import InputError
+
+Stack = Annotated[str, typer.Argument(help="a stack of the local estate: kind, or one of your own")]
+
+
+def up(stack: Stack = "kind") -> None:
+    """Bring the local estate up and deploy a stack on it. Run it again after any change, or after Ctrl-C."""
+    from local.environment import require_local
+    from local.up import up as bring_up
+    from ops.cli import show
+
+    require_local(stack)
+    bring_up(Estate.load(), stack)
+    show(stack)
+
+
+def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False) -> None:
+    """Remove all that `up` made: the cluster, the machines with their data, the network, state and secrets. The cache stays."""
+    from local.up import down as take_down
+    from local.up import what_down_deletes
+
+    estate = Estate.load()
+    doomed = what_down_deletes(estate)
+    if doomed and not yes:
+        console.out.print("This deletes", *(f"  {line}" for line in doomed), sep="\n", markup=False)
+        typer.confirm("Delete them?", abort=True)
+    take_down(estate)
+
+
+def destroy(
+    stack: Annotated[str, typer.Argument(help="the stack whose namespace, databases and vhost are deleted")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+) -> None:
+    """Delete everything of one stack of the local estate; the cluster, the machines and other stacks stay."""
+    from local.environment import prepare, require_local
+    from ops.deploy import destroy as delete
+    from ops.deploy import validated
+
+    require_local(stack)
+    prepare(stack)
+    contexts = ", ".join(f"{stack}_{context}" for context in validated(stack).catalogue.contexts)
+    if not yes:
+        console.out.print(f"This deletes the namespace {stack}, the vhost {stack} and the databases {contexts}.", markup=False)
+        typer.confirm("Delete them?", abort=True)
+    delete(stack)
+
+
+def doctor() -> None:
+    """Look at what this machine needs and at the estate; changes nothing."""
+    from local.doctor import doctor as examine
+
+    examine(Estate.load())
+
+
+def load(
+    service: Annotated[str, typer.Argument(help="a service or UI, for example orders-api")],
+    image: Annotated[str | None, typer.Argument(help="an image of the local engine, for example my-orders:dev")] = None,
+    back: Annotated[bool, typer.Option("--back", help="run the reference image again")] = False,
+) -> None:
+    """Run your own build as one service of the local environment, and back."""
+    from local.environment import prepare
+    from local.load import load as load_image
+
+    if bool(image) == back:
+        raise InputError("Give an image, or --back.", remedy="./hs load orders-api my-orders:dev")
+    prepare("kind")
+    load_image(Estate.load(), service, image)
+
+
+def env() -> None:
+    """Print the environment variables of the local estate for a shell: eval "$(./hs env)"; then pulumi and kubectl work by hand."""
+    from local.environment import exports, variables
+    from local.toolchain import Toolchain
+    from local.up import require_up
+
+    estate, toolchain = Estate.load(), Toolchain()
+    require_up(estate)
+    print(exports(variables(estate, str(toolchain.pulumi_home()), toolchain.path()), estate.secrets.dir))  # noqa: T201 - for the shell, not for a person
+
 
 def run_tests(
-    _unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: under a minute, no cluster")] = False,
+    unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: under a minute, no cluster")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the trial estate up, to look at")] = False,
 ) -> None:
-    """Run everything that a change must pass."""
+    """Run everything that a change must pass, on a trial estate of its own beside yours."""
     from local.checks import run_checks
 
-    run_checks()
+    run_checks(unit_only=unit, keep=keep)
+
+
+def bench() -> None:
+    """Measure start, update and memory of the local estate and print a table; the estate is made anew for it."""
+    from local.bench import run_bench
+
+    run_bench(Estate.load())
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add the local estate's commands to the command line."""
+    for command in (up, down, destroy, doctor, load, env, bench):
+        app.command()(command)
     app.command(name="test")(run_tests)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from local.estate import Estate
-from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of
+from ops.errors import InputError
+from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks
 
 
 def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
     """What the engine, kubectl and the program need to know of an estate."""
     secrets = estate.secrets
     return {
-        "PATH": path,
+        # The language host that is built from the registries takes Python from PATH; the released one follows Pulumi.yaml.
+        "PATH": f"{estate.checkout / '.venv' / 'bin'}:{path}",
         "KUBECONFIG": str(estate.kubeconfig),
         "PULUMI_HOME": pulumi_home,
         "PULUMI_BACKEND_URL": f"file://{estate.pulumi_state}",
@@ -27,9 +30,21 @@ def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
     }
 
 
-def exports(values: Mapping[str, str]) -> str:
-    """The variables as lines for a shell: `eval "$(./hs env)"`. Passwords are read from their files by the shell, not printed."""
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
+def exports(values: Mapping[str, str], secrets: Path) -> str:
+    """The variables as lines for a shell: `eval "$(./hs env)"`. The shell reads passwords from their files; they are not printed."""
+    lines = []
+    for name, value in values.items():
+        file = secrets / name.removeprefix("HIGHSTREETLY_").lower()
+        lines.append(f'export {name}="$(cat {shlex.quote(str(file))})"' if file.exists() else f"export {name}={shlex.quote(value)}")
+    return "\n".join(lines)
+
+
+def require_local(stack: str) -> None:
+    """Raise InputError unless ``stack`` is one of the local estate, so that no command here ever touches a shared environment."""
+    if estate_of(stack) != "local":
+        known = [name for name in stacks() if estate_of(name) == "local"]
+        why = f"Pulumi.{stack}.yaml does not say `highstreetly:estate: local`; stacks that do: {', '.join(known)}"
+        raise InputError(f"{stack} is no stack of the local estate.", why=why, remedy="./hs up kind")
 
 
 def prepare(stack: str) -> None:

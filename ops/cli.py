@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from ops import console
 from ops.errors import InputError
 from settings.errors import nearest
 from settings.load import stacks
+
+if TYPE_CHECKING:
+    from ops.status import EnvironmentStatus
 
 Environment = Annotated[str, typer.Argument(help="the environment: the name of a stack file, for example kind or live")]
 
@@ -30,16 +33,30 @@ def require_environment(name: str) -> str:
     return name
 
 
+def read(environment: str) -> EnvironmentStatus:
+    """The state of an environment; raises InputError when its configuration is refused."""
+    from ops.deploy import find, validated
+    from ops.status import read_status
+
+    settings = validated(environment)
+    return read_status(settings, find(environment))
+
+
+def show(environment: str) -> None:
+    """Print the state of an environment as a table."""
+    from ops.status import show_status
+
+    show_status(read(environment))
+
+
 def status(
     environment: Environment = "kind",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
 ) -> None:
     """Show what runs in an environment: services, UIs, databases, vhost. Exit code 1 when it is not healthy."""
-    from ops.deploy import find, validated
-    from ops.status import read_status, show_status
+    from ops.status import show_status
 
-    settings = validated(require_environment(environment))
-    found = read_status(settings, find(environment))
+    found = read(require_environment(environment))
     if as_json:
         console.out.print_json(json.dumps(found.as_json()))
     else:

@@ -13,7 +13,7 @@ from ops import console
 from ops.errors import InputError, PlatformError
 from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
-from ops.locks import free_dead_locks
+from ops.state import free_dead_locks, has_pending_operations
 from settings import Settings, SettingsError, load_stack
 from settings.load import PROJECT, ROOT
 
@@ -99,13 +99,20 @@ def summary(changes: Mapping[str, int]) -> str:
 
 
 def _select(stack: str, root: Path) -> automation.Stack:
+    """The stack, healed of what a killed run left: its lock, and objects that it made but could not write down."""
     from pulumi import automation  # half a second that ./hs --help need not pay
 
     url = os.environ.get("PULUMI_BACKEND_URL", "")
+    environment = {}
     if url.startswith("file://"):
-        for line in free_dead_locks(Path(url.removeprefix("file://")), PROJECT, stack):
-            console.err.print(f"  {line}", markup=False)
-    return automation.create_or_select_stack(stack_name=stack, work_dir=str(root))
+        state = Path(url.removeprefix("file://"))
+        for line in free_dead_locks(state, PROJECT, stack):
+            console.err.print(f"  {line}", markup=False, soft_wrap=True)
+        if has_pending_operations(state, PROJECT, stack):
+            console.err.print("  an earlier run was killed; what it made is taken over", markup=False)
+            environment = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
+    options = automation.LocalWorkspaceOptions(env_vars=environment)
+    return automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
 
 
 def _failure(settings: Settings, progress: Progress, failed: Exception) -> PlatformError:
@@ -118,7 +125,7 @@ def _failure(settings: Settings, progress: Progress, failed: Exception) -> Platf
             remedy="wait until it has finished, then run the same command again",
         )
     findings = find(settings.stack) if settings.environment else []
-    causes = [str(finding) for finding in findings] or progress.errors or [text[-2000:]]
+    causes = [*progress.errors, *(str(finding) for finding in findings)] or [text[-2000:]]
     remedy = remedy_for(settings.stack, [finding.cause for finding in findings])
     return PlatformError(f"{settings.stack} was not deployed; what ran before still runs.", why="\n".join(causes), remedy=remedy)
 

@@ -37,24 +37,15 @@ cut -d' ' -f1,2 /etc/ssh/ssh_host_ed25519_key.pub
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of the estate: its name and its fixed address in the estate's subnet."""
+    """A machine of the estate: its name and its fixed address."""
 
     name: str
     address: ipaddress.IPv4Address
 
     @classmethod
-    def at(cls, estate: Estate, name: str, address: str) -> Machine:
-        """A machine at ``address``; raises InputError when that is no address or lies outside the estate's subnet."""
-        try:
-            parsed = ipaddress.IPv4Address(address)
-        except ValueError as wrong:
-            raise InputError(f"The address of {name} is not an IPv4 address: {address}", remedy="edit Pulumi.kind.yaml") from wrong
-        if parsed not in estate.subnet or parsed in (estate.subnet[0], estate.subnet[1], estate.subnet[-1]):
-            raise InputError(
-                f"The address of {name}, {address}, is not a usable one of the estate's subnet {estate.subnet}.",
-                remedy="make Pulumi.kind.yaml and local/estate.yaml agree",
-            )
-        return cls(name, parsed)
+    def of(cls, estate: Estate, name: str) -> Machine:
+        """The estate's machine of that name."""
+        return cls(name, estate.address(name))
 
 
 def known_hosts(estate: Estate) -> Path:
@@ -67,12 +58,12 @@ def exists(estate: Estate, name: str) -> bool:
     return run(["docker", "container", "inspect", estate.container(name)], check=False).returncode == 0
 
 
-def create(estate: Estate, name: str, address: str) -> bool:
+def create(estate: Estate, name: str) -> bool:
     """Make the machine and wait for its sshd, or start it if it is there; True when it was made.
 
     Raises InputError when it is there with another address, PlatformError when it does not come up.
     """
-    machine = Machine.at(estate, name, address)
+    machine = Machine.of(estate, name)
     made = not exists(estate, name)
     if made:
         _start_new(estate, machine)
@@ -113,13 +104,10 @@ def _start_new(estate: Estate, machine: Machine) -> None:
     ensure_network(estate)
     container = estate.container(machine.name)
     run(
-        ["docker", "run", "--detach", "--name", container, "--hostname", machine.name, "--restart", "unless-stopped",
-         "--network", estate.network, "--ip", str(machine.address), "--label", estate.label, "--label", f"ly.highstreet.machine={machine.name}",
-         "--memory", f"{MEMORY_MIB}m", "--memory-swap", f"{MEMORY_MIB}m", "--privileged", *_cgroup_options(),
-         "--tmpfs", "/run", "--tmpfs", "/tmp:exec", ensure_image()],  # noqa: S108 - a path inside the container
+        ["docker", "run", "--detach", *_identity(estate, machine), *_hardware(), ensure_image()],
         what=f"The machine {machine.name} could not be started.",
-        remedy=f"docker logs {container}; another container may hold the address {machine.address}",
-    )  # fmt: skip
+        remedy=f"docker ps --all; another container may hold the name {container} or the address {machine.address}",
+    )
     try:
         public_key = estate.secrets.ssh_private_key.with_suffix(".pub").read_text()
         answer = run(["docker", "exec", "--interactive", container, "sh", "-c", FIRST_START], input=public_key,
@@ -145,11 +133,22 @@ def _start_again(estate: Estate, machine: Machine) -> None:
         run(["docker", "start", container], what=f"The machine {machine.name} could not be started.", remedy=f"docker logs {container}")
 
 
-def _cgroup_options() -> list[str]:
+def _identity(estate: Estate, machine: Machine) -> list[str]:
+    return [
+        *("--name", estate.container(machine.name), "--hostname", machine.name),
+        *("--network", estate.network, "--ip", str(machine.address)),
+        *("--label", estate.label, "--label", f"ly.highstreet.machine={machine.name}"),
+        *("--restart", "unless-stopped"),
+    ]
+
+
+def _hardware() -> list[str]:
+    """What lets systemd be the first process, and how much memory there is."""
+    memory = ["--memory", f"{MEMORY_MIB}m", "--memory-swap", f"{MEMORY_MIB}m"]
+    folders = ["--tmpfs", "/run", "--tmpfs", "/tmp:exec"]
     version = run(["docker", "info", "--format", "{{.CgroupVersion}}"]).stdout.strip()
-    if version == "2":
-        return ["--cgroupns", "private"]
-    return ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
+    cgroups = ["--cgroupns", "private"] if version == "2" else ["--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup:rw"]
+    return ["--privileged", *memory, *folders, *cgroups]
 
 
 def _remember_host_key(estate: Estate, machine: Machine, key: str) -> None:

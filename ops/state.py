@@ -1,4 +1,4 @@
-"""The self-managed backend's lock, healed by owner: a lock whose process is gone is freed, a living one is never touched."""
+"""What a killed run leaves in the self-managed backend: its lock, freed once its owner is gone, and its pending operations."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ def free_dead_locks(state: Path, project: str, stack: str) -> list[str]:
             path.unlink(missing_ok=True)
             freed.append(f"freed the lock of process {lock['pid']}, which is gone (since {lock.get('timestamp', 'unknown')})")
     return freed
+
+
+def has_pending_operations(state: Path, project: str, stack: str) -> bool:
+    """Whether a killed run left operations of which Pulumi does not know how they ended (layout: pkg/backend/diy/state.go)."""
+    path = state / ".pulumi" / "stacks" / project / f"{stack}.json"
+    if not path.exists():
+        return False
+    latest = (json.loads(path.read_text()).get("checkpoint") or {}).get("latest") or {}
+    return bool(latest.get("pending_operations"))
 
 
 def is_dead(lock: Mapping[str, Any], hostname: str, is_running: Callable[[int], bool]) -> bool:

@@ -1,0 +1,224 @@
+"""Running the production roles on the estate's machines.
+
+A machine that already holds what would be applied is left alone: the play writes a fingerprint of the roles, the inventory, the secrets and
+the week on the machine as its last step, so a new, a half configured or a restored machine never matches. Whether the services still run is
+asked together with it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from local.estate import Estate
+from local.machines.events import Recap, Run, explanation
+from local.machines.fingerprint import files_digest, fingerprint
+from local.machines.inventory import Site, inventory, ssh_config
+from local.machines.machines import Machine, known_hosts
+from ops import console
+from ops.errors import PlatformError
+from ops.process import run
+
+MACHINES = ("postgres", "rabbitmq")
+UNITS = {"postgres": "postgresql@*-main.service", "rabbitmq": "rabbitmq-server.service"}
+SSH_SECONDS = 90  # a machine that has just been started may take a minute until its services run
+
+
+@dataclass(frozen=True)
+class Controller:
+    """Where Ansible runs: its environment, the roles, and the folder of what was generated for this estate."""
+
+    checkout: Path
+    folder: Path
+
+    @property
+    def roles(self) -> Path:
+        """The Ansible project."""
+        return self.checkout / "ansible"
+
+    @property
+    def inventory(self) -> Path:
+        """The generated inventory."""
+        return self.folder / "inventory.yml"
+
+    @property
+    def ssh_config(self) -> Path:
+        """The generated OpenSSH configuration."""
+        return self.folder / "ssh_config"
+
+    @property
+    def log(self) -> Path:
+        """Everything the last run said."""
+        return self.folder / "last-run.jsonl"
+
+    def program(self, name: str) -> Path:
+        """A program of Ansible's own environment; the environment is made when it is not there yet."""
+        run(
+            ["sh", self.checkout / "requirements" / "environment", self.checkout, "ansible", ".venv-ansible"],
+            what="Ansible could not be installed.",
+            remedy="check that Python packages can be downloaded, then run the same command again",
+        )
+        return self.checkout / ".venv-ansible" / "bin" / name
+
+
+def controller(estate: Estate) -> Controller:
+    """The estate's controller, with inventory and SSH configuration written for its machines."""
+    here = Controller(estate.checkout, estate.data_dir / "ansible")
+    here.folder.mkdir(parents=True, exist_ok=True)
+    secrets = estate.secrets
+    site = Site(
+        addresses={name: str(Machine.of(estate, name).address) for name in MACHINES},
+        subnet=str(estate.subnet),
+        public_key=secrets.ssh_private_key.with_suffix(".pub").read_text(),
+        private_key_file=secrets.ssh_private_key,
+        known_hosts_file=known_hosts(estate),
+        ca_certificate_file=secrets.ca_certificate,
+        ca_private_key_file=secrets.ca_private_key,
+    )
+    here.inventory.write_text(yaml.safe_dump(inventory(site, here.ssh_config), sort_keys=False, width=200))
+    here.ssh_config.write_text(ssh_config(site))
+    return here
+
+
+def configure(estate: Estate, *, force: bool = False) -> Recap:
+    """Have every machine be what the roles say; returns Ansible's recap, an empty one when no machine needed a run.
+
+    Raises PlatformError naming the machine, the task and what it said when a task failed.
+    """
+    here = controller(estate)
+    secrets = _secrets(estate)
+    wanted = _fingerprint(here, estate, secrets)
+    if not force and all(state.get("applied") == wanted and state.get("active") for state in _states(here)):
+        return Recap()
+    with console.step("Configuring PostgreSQL and RabbitMQ with Ansible") as step:
+        finished = play(here, secrets, ["--extra-vars", json.dumps({"platform_fingerprint": wanted})], step.note)
+        assert finished.recap is not None
+        step.note(str(finished.recap))
+    return finished.recap
+
+
+def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], note: Callable[[str], None] = lambda _: None) -> Run:
+    """Run ansible/site.yml with ``options``, telling ``note`` each task; raises PlatformError when a task failed."""
+    program = here.program("ansible-playbook")
+    sockets = Path(tempfile.mkdtemp(prefix="hs-ssh-"))  # a short path: a socket's path may have 107 characters
+    heard = Run()
+    log = here.log.open("w")
+    here.log.chmod(0o600)
+
+    def hear(line: str) -> None:
+        log.write(line + "\n")
+        doing = heard.hear(line)
+        if doing:
+            note(doing)
+
+    try:
+        result = run(
+            [program, here.roles / "site.yml", "--inventory", here.inventory, *options],
+            cwd=here.roles,
+            env={**_environment(here, sockets), **secrets},
+            check=False,
+            on_line=hear,
+        )
+    finally:
+        log.close()
+        shutil.rmtree(sockets, ignore_errors=True)
+    _raise_failures(heard, result.returncode, here)
+    return heard
+
+
+def facts(estate: Estate) -> dict[str, dict[str, Any]]:
+    """What each machine says of its server (version, whose package, why), by machine; empty for one that cannot be asked."""
+    return {name: state.get("fact") or {} for name, state in zip(MACHINES, _states(controller(estate)), strict=True)}
+
+
+def _secrets(estate: Estate) -> dict[str, str]:
+    return {
+        "POSTGRES_ADMIN_PASSWORD": estate.secrets.postgres_admin_password,
+        "RABBITMQ_ADMIN_PASSWORD": estate.secrets.rabbitmq_admin_password,
+    }
+
+
+def _fingerprint(here: Controller, estate: Estate, secrets: Mapping[str, str]) -> str:
+    texts = [
+        here.inventory.read_text(),
+        estate.secrets.ca_certificate.read_text(),
+        (here.checkout / "requirements" / "ansible.txt").read_text(),
+    ]
+    return fingerprint(files_digest(here.roles), texts, secrets, datetime.datetime.now(datetime.UTC).date())
+
+
+def _environment(here: Controller, sockets: Path) -> dict[str, str]:
+    return {
+        "ANSIBLE_CONFIG": str(here.roles / "ansible.cfg"),
+        "ANSIBLE_HOME": str(here.folder / "home"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.jsonl",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_DEPRECATION_WARNINGS": "0",
+        "PYTHONUNBUFFERED": "1",
+        "VIRTUAL_ENV": "",
+        "LC_ALL": os.environ.get("LC_ALL") or "C.UTF-8",
+    }
+
+
+def _raise_failures(heard: Run, code: int, here: Controller) -> None:
+    if code == 0 and heard.recap is not None and not heard.failures:
+        return
+    if any(failure.unreachable for failure in heard.failures):
+        what, remedy = (
+            "A machine could not be reached over SSH.",
+            f"ssh -F {here.ssh_config} {heard.failures[0].host}; then run the same command again",
+        )
+    else:
+        what, remedy = (
+            "Ansible could not configure a machine.",
+            "correct what is named above, then run the same command again: it goes on where it stopped",
+        )
+    why = explanation(heard.failures) or "\n".join(heard.noise[-15:]) or f"ansible-playbook ended with exit code {code}"
+    raise PlatformError(what, why=f"{why}\n(the whole run: {here.log})", remedy=remedy)
+
+
+def _states(here: Controller) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(len(MACHINES)) as pool:
+        return list(pool.map(lambda name: _state(here, name), MACHINES))
+
+
+def _state(here: Controller, name: str) -> dict[str, Any]:
+    question = "; ".join(
+        (
+            "timeout 60 systemctl is-system-running --wait >/dev/null 2>&1",
+            "test -e /var/lib/platform-run && echo || cat /etc/platform/applied 2>/dev/null || echo",
+            f"systemctl is-active '{UNITS[name]}' 2>/dev/null | head -n 1 | grep . || echo",
+            f"cat /etc/ansible/facts.d/{name}.fact 2>/dev/null || echo null",
+        )
+    )
+    try:
+        answer = run(["ssh", "-F", here.ssh_config, name, question], check=False, timeout_seconds=SSH_SECONDS)
+    except PlatformError:
+        return {}
+    if answer.returncode:
+        return {}
+    return parse_state(answer.stdout)
+
+
+def parse_state(answer: str) -> dict[str, Any]:
+    """A machine's answer: the fingerprint applied last, whether its server runs, and its local fact."""
+    applied, active, *fact = [*answer.splitlines(), "", ""]
+    try:
+        parsed = json.loads("\n".join(fact))
+    except json.JSONDecodeError:
+        parsed = None
+    return {"applied": applied.strip(), "active": active.strip() == "active", "fact": parsed}
+
+
+__all__ = ["MACHINES", "Controller", "configure", "controller", "facts", "parse_state", "play"]

@@ -1,0 +1,3 @@
+module highstreet.ly/toolchain/pause
+
+go 1.25.0

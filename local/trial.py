@@ -1,0 +1,73 @@
+"""A second estate for the tests: a copy of the checkout with a name, a network and a state of its own, beside a developer's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import yaml
+
+from local.estate import CHECKOUT, Estate
+from ops.process import run
+
+NAME = "hs-trial"
+SUBNET = "172.30.200.0/24"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The copy of the checkout and the environment variables by which the tests find it."""
+
+    checkout: Path
+    variables: dict[str, str]
+
+    def hs(self, *words: str) -> int:
+        """Run ./hs in the copy, its output going where ours goes; returns its exit code."""
+        return subprocess.run(["./hs", *words], cwd=self.checkout, env={**os.environ, **self.variables}, check=False).returncode
+
+
+@contextmanager
+def trial(*, keep: bool = False) -> Iterator[Trial]:
+    """Make the copy; afterwards remove the estate and the copy, unless ``keep``."""
+    folder = Path(tempfile.mkdtemp(prefix="hs-trial-"))
+    checkout = folder / "checkout"
+    copy_checkout(checkout)
+    (checkout / "local" / "estate.yaml").write_text(yaml.safe_dump({"name": NAME, "subnet": SUBNET, "nodes": 1}))
+    os.environ["HS_DATA"] = str(folder / "data")
+    found = Trial(checkout, variables(Estate.load(checkout)) | {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
+    try:
+        found.hs("down", "--yes")  # what a killed run left
+        yield found
+    finally:
+        if not keep:
+            found.hs("down", "--yes")
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy what git knows and what it would add, as it is in the working tree."""
+    listed = run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=CHECKOUT).stdout
+    for name in filter(None, listed.strip("\n").split("\0")):
+        source = CHECKOUT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+def variables(estate: Estate) -> dict[str, str]:
+    """How the tests reach the estate's machines."""
+    secrets = estate.secrets
+    return {
+        "HS_TEST_ESTATE_DIR": str(estate.data_dir),
+        "HS_TEST_POSTGRES_URL": f"postgres://platform:{quote(secrets.postgres_admin_password)}@{estate.address('postgres')}:5432",
+        "HS_TEST_POSTGRES_CA": str(secrets.ca_certificate),
+        "HS_TEST_RABBITMQ_URL": f"https://platform:{quote(secrets.rabbitmq_admin_password)}@{estate.address('rabbitmq')}:15671",
+        "HS_TEST_RABBITMQ_CA": str(secrets.ca_certificate),
+    }

@@ -1,0 +1,126 @@
+"""`./hs up` and `./hs down`: the local estate as a list of steps, each of which does nothing where its work is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from local import overlay
+from local.base_images import ensure_base_images
+from local.cluster import cluster
+from local.engine import ensure_engine, stop_engine
+from local.environment import variables
+from local.estate import MACHINES, Estate
+from local.images import ensure_images
+from local.machines import configure, machines
+from local.machines.image import ensure_image as ensure_machine_image
+from local.network import ensure_network, remove_network
+from local.providers.install import install as install_plugin
+from local.toolchain import Toolchain
+from ops import console, deploy
+from ops.errors import PlatformError
+from ops.process import run
+
+STAND_IN_PLUGINS = {"postgresql": "3.18.2", "rabbitmq": "3.5.3", "random": "4.21.4"}
+"""The plugins that the program needs beside kubernetes, at the versions of their SDKs in requirements/."""
+
+
+def up(estate: Estate, stack: str = "kind") -> None:
+    """Bring the whole local estate up and deploy ``stack`` on it; raises PlatformError with what stopped it."""
+    toolchain = prepare_tools(estate)
+    ensure_engine()
+    references = prepare_images(toolchain)
+    ensure_network(estate)
+    together(lambda: create_cluster(estate, references), lambda: create_machines(estate))
+    toolchain.clean()
+    overlay.write(estate, references)
+    deploy.up(stack, estate.checkout)
+
+
+def prepare_tools(estate: Estate) -> Toolchain:
+    """The host's tools and Pulumi's plugins; the environment of this process is the estate's from here on."""
+    toolchain = Toolchain()
+    toolchain.ensure(toolchain.names("host"))
+    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+    estate.pulumi_state.mkdir(parents=True, exist_ok=True)
+    toolchain.install_kubernetes_plugin()
+    for name, version in STAND_IN_PLUGINS.items():
+        install_plugin(toolchain.pulumi_home(), name, version, cache=toolchain.cache, pulumi=shutil.which("pulumi"))
+    return toolchain
+
+
+def prepare_images(toolchain: Toolchain) -> dict[str, str]:
+    """Every image of the estate, and how it is called: base images first, then the node's, then the product's."""
+    ensure_base_images()
+    cluster.ensure_node_image(toolchain)
+    ensure_machine_image()
+    return ensure_images(toolchain.builder)
+
+
+def create_cluster(estate: Estate, references: dict[str, str]) -> None:
+    """The cluster, with the product's images on its nodes."""
+    cluster.create(estate)
+    cluster.load_images(estate, list(references.values()))
+
+
+def create_machines(estate: Estate) -> None:
+    """The data machines, configured by the production roles."""
+    together(*(lambda name=name: machines.create(estate, name) for name in MACHINES))  # type: ignore[misc]  # a default, not a parameter
+    configure.configure(estate)
+
+
+def together(*tasks: Callable[[], Any]) -> None:
+    """Run tasks at the same time and wait for all of them; then raise the first error, if any."""
+    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
+        running = [pool.submit(task) for task in tasks]
+    for task in running:
+        task.result()
+
+
+def down(estate: Estate) -> None:
+    """Remove all that ``up`` made for this estate: cluster, machines, network, state and secrets, and the engine if it was started for it.
+
+    The cache of tools and images stays; it belongs to no estate.
+    """
+    if run(["docker", "info"], check=False).returncode == 0:
+        with console.step(f"Removing the estate {estate.name}") as step:
+            step.note("cluster")
+            cluster.delete(estate)
+            for name in MACHINES:
+                step.note(name)
+                machines.delete(estate, name)
+            remove_network(estate)
+    shutil.rmtree(estate.data_dir, ignore_errors=True)
+    if not other_estates():
+        stop_engine()
+
+
+def other_estates() -> list[str]:
+    """The containers of estates, and of kind clusters of any origin, that are still there, running or not."""
+    labels = ("ly.highstreet.estate", "io.x-k8s.kind.cluster")
+    found = [run(["docker", "ps", "--all", "--quiet", "--filter", f"label={label}"], check=False) for label in labels]
+    return sorted({container for part in found if part.returncode == 0 for container in part.stdout.split()})
+
+
+def what_down_deletes(estate: Estate) -> list[str]:
+    """What ``down`` would remove, a line each."""
+    if not estate.data_dir.exists():
+        return []
+    return [
+        f"the cluster {estate.cluster} and everything in it",
+        *(f"the machine {estate.container(name)} with its data" for name in MACHINES),
+        f"the docker network {estate.network}",
+        f"state and secrets in {estate.data_dir}",
+    ]
+
+
+def require_up(estate: Estate) -> None:
+    """Raise PlatformError unless the estate has been brought up."""
+    if not estate.local_settings.exists():
+        raise PlatformError(f"The local estate {estate.name} is not up.", remedy="./hs up")
+
+
+__all__ = ["down", "up", "what_down_deletes"]

@@ -1,0 +1,195 @@
+"""What the role ``postgres`` promises."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import time
+from typing import Any
+
+import psycopg
+import pytest
+
+from local.machines.configure import Controller
+from tests.hosts.machine import Machine, files_that_hold
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def setting(connection: Connection, name: str) -> str:
+    """The value of a setting of the server, as it is in force."""
+    row = connection.execute("select current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def megabytes(connection: Connection, name: str) -> int:
+    """A memory setting in MiB."""
+    row = connection.execute("select pg_size_bytes(current_setting(%s)) / 1048576", [name]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def as_superuser(host: Machine, statement: str) -> str:
+    """The answer of the server's own account on the machine itself."""
+    return str(host.check_output("sudo -u postgres psql --no-psqlrc -Atqc %s", statement))
+
+
+@pytest.fixture(scope="module")
+def fact(postgres: Machine) -> dict[str, Any]:
+    """What the machine says of its server."""
+    found: dict[str, Any] = json.loads(postgres.file("/etc/ansible/facts.d/postgres.fact").content_string)
+    return found
+
+
+def test_the_running_version_is_the_one_the_machine_tells(database: Connection, fact: dict[str, Any]) -> None:
+    assert setting(database, "server_version").split()[0] == fact["version"]
+    assert fact["major"] == (18 if fact["source"] == "vendor" else int(fact["version"].split(".")[0]))
+
+
+def test_tls_with_the_platforms_certificate_and_the_right_address_works(database: Connection) -> None:
+    row = database.execute("select ssl, version from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
+    assert row is not None
+    assert row[0] is True
+    assert row[1] in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_certificate_of_another_authority_is_not_believed(database_url: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.OperationalError, match=r"certificate verify failed|root certificate"):
+        psycopg.connect(**{**database_url, "sslrootcert": "/etc/ssl/certs/ca-certificates.crt"})
+
+
+def test_a_plain_connection_is_refused(database_url: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba.conf rejects connection .*no encryption"):
+        psycopg.connect(**{**database_url, "sslmode": "disable"})
+
+
+def test_a_wrong_password_is_refused(database_url: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(**{**database_url, "password": "wrong"})
+
+
+def test_the_superuser_never_comes_over_the_network(database_url: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba.conf rejects connection"):
+        psycopg.connect(**{**database_url, "user": "postgres"})
+
+
+def test_old_tls_is_not_spoken(postgres: Machine) -> None:
+    assert as_superuser(postgres, "show ssl_min_protocol_version") == "TLSv1.2"
+
+
+def test_only_scram_is_known(postgres: Machine) -> None:
+    methods = as_superuser(postgres, "select distinct auth_method from pg_hba_file_rules where type <> 'local'").split()
+    assert set(methods) == {"scram-sha-256", "reject"}
+    assert as_superuser(postgres, "show password_encryption") == "scram-sha-256"
+    assert as_superuser(postgres, "select count(*) from pg_authid where rolpassword not like 'SCRAM-SHA-256$%'") == "0"
+
+
+def test_the_access_rules_hold_no_mistake_and_end_in_reject(postgres: Machine) -> None:
+    assert as_superuser(postgres, "select count(*) from pg_hba_file_rules where error is not null") == "0"
+    last = as_superuser(
+        postgres, "select type, database, user_name, address, auth_method from pg_hba_file_rules order by line_number desc limit 1"
+    )
+    assert last == "host|{all}|{all}|all|reject"
+
+
+def test_only_the_estates_network_may_connect(postgres: Machine, subnet: str) -> None:
+    rules = as_superuser(postgres, "select address, netmask from pg_hba_file_rules where type = 'hostssl'").splitlines()
+    assert [ipaddress.ip_network(rule.replace("|", "/")) for rule in rules] == [ipaddress.ip_network(subnet)]
+
+
+def test_it_listens_on_the_machines_address_and_nowhere_else(postgres: Machine, addresses: dict[str, str]) -> None:
+    listening = [line.split()[3] for line in postgres.check_output("ss -Htln 'sport = :5432'").splitlines()]
+    assert listening == [f"{addresses['postgres']}:5432"]
+
+
+def test_memory_settings_follow_from_the_machines_memory(postgres: Machine, database: Connection) -> None:
+    group = postgres.check_output("sed -n 's/^0:://p; s/^[0-9]*:memory://p' /proc/1/cgroup | sort -u | tail -n 1").removesuffix(
+        "/init.scope"
+    )
+    limits = postgres.run(
+        f"cat /sys/fs/cgroup{group}/memory.max /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory{group}/memory.limit_in_bytes 2>/dev/null"
+    ).stdout.split()
+    total = int(postgres.check_output("awk '/^MemTotal:/ {print $2}' /proc/meminfo")) * 1024
+    mib = min([total, *(int(limit) for limit in limits if limit.isdigit())]) // 1048576
+    connections = int(setting(database, "max_connections"))
+    assert megabytes(database, "shared_buffers") == mib * 25 // 100
+    assert megabytes(database, "effective_cache_size") == mib * 75 // 100
+    assert megabytes(database, "maintenance_work_mem") == max(16, min(mib * 5 // 100, 2048))
+    assert megabytes(database, "work_mem") == max(1, min(mib * 50 // 100 // connections, 64))
+
+
+def test_there_are_connections_for_every_service_of_two_environments(database: Connection) -> None:
+    assert int(setting(database, "max_connections")) == 2 * 9 * 1 * 5 + 9 * 5 + 20
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("fsync", "on"),
+        ("synchronous_commit", "on"),
+        ("full_page_writes", "on"),
+        ("data_checksums", "on"),
+        ("wal_level", "replica"),
+        ("archive_mode", "on"),
+        ("log_lock_waits", "on"),
+        ("lock_timeout", "0"),
+        ("TimeZone", "Etc/UTC"),
+    ],
+)
+def test_nothing_is_traded_for_speed(postgres: Machine, name: str, value: str) -> None:
+    assert as_superuser(postgres, f"show {name}") == value
+
+
+def test_connections_are_logged(postgres: Machine) -> None:
+    assert as_superuser(postgres, "show log_connections") in ("on", "all")
+
+
+def test_text_is_ordered_independently_of_the_systems_library(database: Connection) -> None:
+    row = database.execute("select datcollate, pg_encoding_to_char(encoding) from pg_database where datname = 'template1'").fetchone()
+    assert row == ("C.UTF-8", "UTF8")
+
+
+def test_a_finished_segment_of_the_log_reaches_the_archive(postgres: Machine) -> None:
+    as_superuser(postgres, "create table if not exists archive_probe (at timestamptz)")
+    as_superuser(postgres, "insert into archive_probe values (now())")
+    segment = as_superuser(postgres, "select pg_walfile_name(pg_switch_wal())")
+    as_superuser(postgres, "drop table archive_probe")
+    archived = postgres.file(f"/var/lib/postgresql/wal-archive/{segment}.gz")
+    deadline = time.monotonic() + 20
+    while not archived.exists and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert archived.exists
+    assert (archived.user, archived.mode) == ("postgres", 0o600)
+    assert int(postgres.check_output(f"gunzip -c {archived.path} | wc -c")) == 16 * 1048576
+
+
+def test_the_archive_takes_the_same_segment_twice_and_never_overwrites_another(postgres: Machine) -> None:
+    name, folder = "F" * 24, "/var/lib/postgresql/wal-archive"
+    archive = "sudo -u postgres /usr/local/sbin/archive-wal"
+    postgres.check_output("sudo -u postgres sh -c 'echo one > /tmp/one; echo two > /tmp/two'")
+    try:
+        assert postgres.run(f"{archive} /tmp/one {name}").succeeded
+        assert postgres.run(f"{archive} /tmp/one {name}").succeeded
+        refused = postgres.run(f"{archive} /tmp/two {name}")
+        assert refused.failed
+        assert "holds another segment" in refused.stderr
+        assert postgres.check_output(f"gunzip -c {folder}/{name}.gz") == "one"
+        assert postgres.run(f"ls {folder} | grep partial").failed
+    finally:
+        postgres.run(f"rm -f {folder}/{name}.gz /tmp/one /tmp/two")
+
+
+def test_the_admin_role_makes_databases_and_roles_and_is_no_superuser(database: Connection) -> None:
+    row = database.execute(
+        "select rolcanlogin, rolcreatedb, rolcreaterole, rolsuper, rolreplication, rolbypassrls from pg_roles where rolname = 'platform'"
+    ).fetchone()
+    assert row == (True, True, True, False, False, False)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        database.execute("select pg_read_file('/etc/passwd')")
+
+
+def test_the_password_is_in_no_file_and_no_log(controller: Controller, postgres: Machine, secrets: dict[str, str]) -> None:
+    places = "/etc /var/log /var/lib/postgresql /home /root"
+    assert files_that_hold(controller, "postgres", secrets["postgres_admin_password"], places) == []
+    assert postgres.run("grep -lF SCRAM-SHA-256$ /var/log/postgresql/*.log").stdout == ""

@@ -1,0 +1,37 @@
+"""The address plan of the estate's network."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from local.estate import Estate, EstateFile
+from local.machines.configure import MACHINES
+from local.machines.image import image_tag
+from local.machines.machines import Machine
+from local.network import address_plan
+
+
+def estate(subnet: str) -> Estate:
+    """An estate in ``subnet``."""
+    return Estate(EstateFile(name="scratch", subnet=ipaddress.IPv4Network(subnet)))
+
+
+@pytest.mark.parametrize("subnet", ["172.30.0.0/24", "10.1.2.0/27", "172.20.0.0/16"])
+def test_no_node_can_be_given_a_machines_address(subnet: str) -> None:
+    gateway, dynamic = address_plan(ipaddress.IPv4Network(subnet))
+    fixed = [Machine.of(estate(subnet), name).address for name in MACHINES]
+    assert gateway not in dynamic
+    assert [address for address in fixed if address in dynamic or address == gateway] == []
+
+
+def test_machines_have_addresses_of_their_own() -> None:
+    addresses = [Machine.of(estate("172.30.8.0/24"), name).address for name in MACHINES]
+    assert [str(address) for address in addresses] == ["172.30.8.10", "172.30.8.11"]
+
+
+def test_the_image_is_named_by_what_it_is_built_from() -> None:
+    name, _, tag = image_tag().partition(":")
+    assert name == "highstreetly/machine"
+    assert len(tag) == 16
