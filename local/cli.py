@@ -99,10 +99,10 @@ def run_tests(
 
 
 def bench() -> None:
-    """Measure start, update and memory of the local estate and print a table; the estate is made anew for it."""
+    """Measure start, update and memory of the local estate and print a table; on a trial estate of its own."""
     from local.bench import run_bench
 
-    run_bench(Estate.load())
+    run_bench()
 
 
 def add_commands(app: typer.Typer) -> None:

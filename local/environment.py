@@ -11,6 +11,9 @@ from local.estate import Estate
 from ops.errors import InputError
 from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks
 
+LOCAL_PASSPHRASE = "local"
+"""No secret: what it encrypts, the estate's state, lies beside the passwords in it. Pulumi.kind.yaml's encryptionsalt belongs to it."""
+
 
 def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
     """What the engine, kubectl and the program need to know of an estate."""
@@ -21,7 +24,7 @@ def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
         "KUBECONFIG": str(estate.kubeconfig),
         "PULUMI_HOME": pulumi_home,
         "PULUMI_BACKEND_URL": f"file://{estate.pulumi_state}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(secrets.dir / "pulumi_passphrase"),
+        "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         LOCAL_SETTINGS_VARIABLE: str(estate.local_settings),

@@ -17,6 +17,7 @@ from ops.process import run
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PASSWORD_BYTES = 24
+PASSWORDS = ("postgres_admin_password", "rabbitmq_admin_password")
 MACHINES = {"postgres": 10, "rabbitmq": 11}
 """The data machines and their places in the subnet."""
 
@@ -56,7 +57,7 @@ class Secrets:
     dir: Path
 
     def __getattr__(self, name: str) -> str:
-        if name not in ("postgres_admin_password", "rabbitmq_admin_password", "pulumi_passphrase"):
+        if name not in PASSWORDS:
             raise AttributeError(name)
         return (self.dir / name).read_text().strip()
 
@@ -168,7 +169,7 @@ class Estate:
 
 def _generate(found: Secrets, name: str) -> None:
     found.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for secret in ("postgres_admin_password", "rabbitmq_admin_password", "pulumi_passphrase"):
+    for secret in PASSWORDS:
         _write_once(found.dir / secret, secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
     if not found.ssh_private_key.with_suffix(".pub").exists():
         found.ssh_private_key.unlink(missing_ok=True)

@@ -68,7 +68,7 @@ def create_cluster(estate: Estate, references: dict[str, str]) -> None:
 
 def create_machines(estate: Estate) -> None:
     """The data machines, configured by the production roles."""
-    together(*(lambda name=name: machines.create(estate, name) for name in MACHINES))  # type: ignore[misc]  # a default, not a parameter
+    together(*(lambda name=name: machines.create(estate, name) for name in MACHINES))
     configure.configure(estate)
 
 

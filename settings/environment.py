@@ -86,18 +86,19 @@ class EnvironmentSettings(Model):
 
     def image(self, workload: Workload) -> str:
         """The image of a workload: its own, else the environment's pattern; the version is added where neither tag nor digest is given."""
-        own = self.services.get(workload.name, WorkloadOverride())
-        pattern = own.image or (self.images.ui if workload.role == "ui" else self.images.service)
-        image = pattern.format(name=workload.name, context=workload.context)
-        has_version = "@" in image or ":" in image.rsplit("/", 1)[-1]
-        return image if has_version else f"{image}:{self.version_of(workload)}"
+        image = self._pattern(workload).format(name=workload.name, context=workload.context)
+        return image if "@" in image or tag_of(image) else f"{image}:{self._own_version(workload)}"
 
     def version_of(self, workload: Workload) -> str:
-        """The version of a workload, for its label: what its image says, else its own, else the environment's."""
+        """The version of a workload, for its label: the tag of its image, or where that has a digest alone its own or the environment's."""
+        return tag_of(self._pattern(workload)) or self._own_version(workload)
+
+    def _pattern(self, workload: Workload) -> str:
         own = self.services.get(workload.name, WorkloadOverride())
-        if own.image and "@" not in own.image and ":" in own.image.rsplit("/", 1)[-1]:
-            return own.image.rsplit(":", 1)[-1]
-        return own.version or self.version
+        return own.image or (self.images.ui if workload.role == "ui" else self.images.service)
+
+    def _own_version(self, workload: Workload) -> str:
+        return self.services.get(workload.name, WorkloadOverride()).version or self.version
 
     def replicas_of(self, workload: Workload) -> int:
         """How many pods a workload has here."""
@@ -106,6 +107,11 @@ class EnvironmentSettings(Model):
     def resources_of(self, workload: Workload) -> Resources:
         """What one pod of a workload asks for here."""
         return self.services.get(workload.name, WorkloadOverride()).resources or workload.resources
+
+
+def tag_of(image: str) -> str:
+    """The tag of an image, empty where it has none."""
+    return image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[2]
 
 
 class ClusterSettings(Model):

@@ -71,6 +71,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger) error 
 	health := web.Health{
 		About:  web.About{Context: settings.Context, Role: settings.Role, Version: settings.Version},
 		Checks: map[string]web.Check{"database": database.Check},
+		Log:    log,
 	}
 	var session func(context.Context, *amqp.Connection) error
 	if settings.Role == config.API {

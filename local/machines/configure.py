@@ -194,21 +194,31 @@ def _states(here: Controller) -> list[dict[str, Any]]:
 
 
 def _state(here: Controller, name: str) -> dict[str, Any]:
-    question = "; ".join(
-        (
-            "timeout 60 systemctl is-system-running --wait >/dev/null 2>&1",
-            "test -e /var/lib/platform-run && echo || cat /etc/platform/applied 2>/dev/null || echo",
-            f"systemctl is-active '{UNITS[name]}' 2>/dev/null | head -n 1 | grep . || echo",
-            f"cat /etc/ansible/facts.d/{name}.fact 2>/dev/null || echo null",
-        )
-    )
     try:
-        answer = run(["ssh", "-F", here.ssh_config, name, question], check=False, timeout_seconds=SSH_SECONDS)
+        answer = run(["ssh", "-F", here.ssh_config, name, question(name)], check=False, timeout_seconds=SSH_SECONDS)
     except PlatformError:
         return {}
     if answer.returncode:
         return {}
     return parse_state(answer.stdout)
+
+
+def question(name: str) -> str:
+    """The shell line that asks a machine for its state; a machine that is just starting gets time to start its server."""
+    unit = UNITS[name]
+    return "; ".join(
+        (
+            "test -e /var/lib/platform-run && echo || cat /etc/platform/applied 2>/dev/null || echo",
+            "for i in $(seq 80)",
+            f"do state=$(systemctl is-active '{unit}' 2>/dev/null | head -n 1)",
+            '[ "$state" = active ] && break',
+            "systemctl is-system-running 2>/dev/null | grep -qE 'initializing|starting' || break",
+            "sleep 0.5",
+            "done",
+            'echo "$state"',
+            f"cat /etc/ansible/facts.d/{name}.fact 2>/dev/null || echo null",
+        )
+    )
 
 
 def parse_state(answer: str) -> dict[str, Any]:
@@ -221,4 +231,4 @@ def parse_state(answer: str) -> dict[str, Any]:
     return {"applied": applied.strip(), "active": active.strip() == "active", "fact": parsed}
 
 
-__all__ = ["MACHINES", "Controller", "configure", "controller", "facts", "parse_state", "play"]
+__all__ = ["MACHINES", "Controller", "configure", "controller", "facts", "parse_state", "play", "question"]

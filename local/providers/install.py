@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import compileall
 import fcntl
 import hashlib
 import json
 import os
+import py_compile
 import shlex
 import shutil
 import sys
@@ -23,19 +25,20 @@ Origin = Literal["official", "stand-in"]
 
 PACKAGE = Path(__file__).parent
 MARK = "# highstreet.ly: stand-in provider plugin"  # the second line of the script; official plugins are binaries
-DOWNLOAD_SECONDS = 20
-DOWNLOAD_AGAIN_SECONDS = 24 * 3600  # how long a failed download is remembered
+DOWNLOAD_SECONDS = 60
+DOWNLOAD_AGAIN_SECONDS = 24 * 3600  # how long a failed download is remembered, for every plugin: they all come from one place
+FAILED_DOWNLOAD = "official-plugins-not-downloadable.json"
 NOT_IN_THE_PLUGIN = ("install.py", "__pycache__")
 
 
 def install(
-    pulumi_home: Path, name: str, version: str, *, cache: Path, pulumi: Path | str | None = None, python: Path | str = sys.executable
+    pulumi_home: Path, name: str, version: str, *, cache: Path, pulumi: Path | str | None = None, python: Path | str | None = None
 ) -> Origin:
     """Make the plugin of a package ready under ``pulumi_home`` and tell which one it is; a second call changes nothing.
 
     An official plugin that is there is never touched. Otherwise ``pulumi`` (no attempt when None) may download it, for at
     most DOWNLOAD_SECONDS; a failure is remembered for a day. Else a script starts a copy of this package's sources, kept
-    in ``cache`` under their hash, with ``python``: it survives a moved or deleted checkout.
+    in ``cache`` under their hash, with ``python`` (this virtual environment's): it survives a moved or deleted checkout.
     Raises PlatformError when neither can be had.
     """
     plugins = pulumi_home / "plugins"
@@ -44,9 +47,9 @@ def install(
     with _locked(plugins / f"{folder.name}.lock"):
         if origin(pulumi_home, name, version) == "official":
             return "official"
-        if pulumi is not None and _worth_a_download(plugins, folder) and _downloaded(pulumi_home, name, version, pulumi):
+        if pulumi is not None and _worth_a_download(pulumi_home) and _downloaded(pulumi_home, name, version, pulumi):
             return "official"
-        _write_stand_in(folder, name, version, sources(cache), python)
+        _write_stand_in(folder, name, version, sources(cache), python or Path(sys.prefix).resolve() / "bin" / "python")
     return "stand-in"
 
 
@@ -73,6 +76,7 @@ def sources(cache: Path) -> Path:
     partial = Path(tempfile.mkdtemp(prefix=f".{finished.name}-", dir=finished.parent))
     try:
         _copy(files, partial)
+        compileall.compile_dir(partial, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)  # a start costs half
         partial.chmod(0o755)
         partial.rename(finished)
     except OSError:
@@ -115,10 +119,9 @@ def _write_stand_in(folder: Path, name: str, version: str, code: Path, python: P
     partial.rename(folder)
 
 
-def _worth_a_download(plugins: Path, folder: Path) -> bool:
-    failed = _failed_file(plugins, folder)
+def _worth_a_download(pulumi_home: Path) -> bool:
     try:
-        return time.time() - float(json.loads(failed.read_text())["failed_at"]) > DOWNLOAD_AGAIN_SECONDS
+        return time.time() - float(json.loads((pulumi_home / FAILED_DOWNLOAD).read_text())["failed_at"]) > DOWNLOAD_AGAIN_SECONDS
     except (OSError, ValueError, KeyError, TypeError):
         return True
 
@@ -135,18 +138,14 @@ def _downloaded(pulumi_home: Path, name: str, version: str, pulumi: Path | str) 
             )  # fmt: skip
         except PlatformError as failure:
             note = {"failed_at": time.time(), "why": failure.why or failure.what}
-            _failed_file(plugins, folder).write_text(json.dumps(note))
+            (pulumi_home / FAILED_DOWNLOAD).write_text(json.dumps(note))
             return False
         if origin(Path(trial), name, version) != "official":
             return False
         shutil.rmtree(folder, ignore_errors=True)
         (Path(trial) / "plugins" / folder.name).rename(folder)
-    _failed_file(plugins, folder).unlink(missing_ok=True)
+    (pulumi_home / FAILED_DOWNLOAD).unlink(missing_ok=True)
     return True
-
-
-def _failed_file(plugins: Path, folder: Path) -> Path:
-    return plugins.parent / f"{folder.name}.not-downloadable.json"
 
 
 @contextmanager

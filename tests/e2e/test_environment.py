@@ -32,7 +32,7 @@ def call_api(person: Person, service: str, path: str, command: dict[str, Any] | 
 
 
 def place_order(person: Person, namespace: str = "kind") -> str:
-    found = call_api(person, "orders-api", "/commands", {"type": "OrderPlaced", "data": {"item": "loaf", "count": 2}}, namespace)
+    found = call_api(person, "orders-api", "/commands", {"type": "PlaceOrder", "data": {"item": "loaf", "count": 2}}, namespace)
     return str(found["event_id"])
 
 
@@ -74,7 +74,7 @@ def test_an_event_travels_from_one_context_s_api_to_another_s_read_model(person:
 
 
 def test_a_command_sent_twice_is_one_event(person: Person) -> None:
-    command = {"id": str(uuid.uuid4()), "type": "OrderPlaced", "data": {"item": "bun"}}
+    command = {"id": str(uuid.uuid4()), "type": "PlaceOrder", "data": {"item": "bun"}}
     first, second = (call_api(person, "orders-api", "/commands", command)["event_id"] for _ in range(2))
     assert first == second
     assert json.dumps(call_api(person, "orders-api", "/events")).count(first) == 1
@@ -88,7 +88,7 @@ def test_a_ui_passes_the_api_on_and_shows_its_page(person: Person) -> None:
 
 
 def place_order_through_the_shop(person: Person) -> str:
-    found = call_api(person, "shop", "/api/orders/commands", {"type": "OrderPlaced", "data": {"item": "tart"}})
+    found = call_api(person, "shop", "/api/orders/commands", {"type": "PlaceOrder", "data": {"item": "tart"}})
     wait_for_event(person, "payments-api", str(found["event_id"]))
     return str(found["event_id"])
 

@@ -104,7 +104,7 @@ def test_a_failed_download_is_remembered_for_a_day(home: Path, cache: Path, tmp_
     for _ in range(3):
         assert install(home, "random", VERSION, cache=cache, pulumi=pulumi) == "stand-in"
     assert calls(pulumi) == 1
-    note = home / f"resource-random-v{VERSION}.not-downloadable.json"
+    note = home / installing.FAILED_DOWNLOAD
     assert "no such host" in json.loads(note.read_text())["why"]
     note.write_text(json.dumps({"failed_at": time.time() - installing.DOWNLOAD_AGAIN_SECONDS - 1}))
     assert install(home, "random", VERSION, cache=cache, pulumi=downloads_it(tmp_path / "bin")) == "official"
@@ -157,12 +157,24 @@ def test_the_installed_plugin_starts_away_from_the_checkout_and_ends_at_once(hom
 
 
 def test_a_plugin_ends_when_its_engine_was_killed() -> None:
-    start = "p = subprocess.Popen([sys.executable, '-m', 'local.providers', 'random'], stdout=subprocess.PIPE)"
+    start = "p = subprocess.Popen([sys.executable, '-m', 'local.providers', 'random'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)"
     code = f"import subprocess, sys; {start}; p.stdout.readline(); print(p.pid)"
-    engine = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
-    pid = int(engine.stdout)
+    engine = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True, timeout=30
+    )
+    status = Path(f"/proc/{int(engine.stdout)}/stat")
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+    while time.monotonic() < deadline and _runs(status):
         time.sleep(0.1)
-    alive = Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    alive = _runs(status)
+    if alive:
+        os.kill(int(engine.stdout), signal.SIGKILL)
     assert not alive
+
+
+def _runs(status: Path) -> bool:
+    """Whether the process of a /proc/<pid>/stat is there and no zombie."""
+    try:
+        return status.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -28,6 +28,7 @@ type Health struct {
 	About   About
 	Checks  map[string]Check
 	Details func() map[string]any // more for /health/ready; may be nil
+	Log     *slog.Logger          // told why a check failed; callers, who may be anybody, learn only which
 }
 
 // Register adds the health and version paths.
@@ -54,7 +55,8 @@ func (h Health) ready(w http.ResponseWriter, r *http.Request) {
 			defer mu.Unlock()
 			results[name] = "ok"
 			if err != nil {
-				results[name], status, word = err.Error(), http.StatusServiceUnavailable, "not ready"
+				results[name], status, word = "failing", http.StatusServiceUnavailable, "not ready"
+				h.Log.Warn("not ready", "check", name, "error", err.Error())
 			}
 		})
 	}

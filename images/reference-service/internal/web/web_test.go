@@ -107,7 +107,9 @@ func TestEmptyListsAreLists(t *testing.T) {
 
 func TestReadinessNamesWhatIsMissing(t *testing.T) {
 	mux := http.NewServeMux()
-	Health{About: About{Context: "orders"}, Checks: map[string]Check{
+	var logged strings.Builder
+	log := slog.New(slog.NewJSONHandler(&logged, nil))
+	Health{About: About{Context: "orders"}, Log: log, Checks: map[string]Check{
 		"database": func(context.Context) error { return nil },
 		"broker":   func(context.Context) error { return errors.New("connection refused") },
 	}, Details: func() map[string]any { return map[string]any{"waiting_for": []string{"shops"}} }}.Register(mux)
@@ -120,7 +122,10 @@ func TestReadinessNamesWhatIsMissing(t *testing.T) {
 	if err := json.Unmarshal(response.Body.Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
-	if response.Code != 503 || body.Checks["broker"] != "connection refused" || body.Checks["database"] != "ok" || len(body.WaitingFor) != 1 {
+	if response.Code != 503 || body.Checks["broker"] != "failing" || body.Checks["database"] != "ok" || len(body.WaitingFor) != 1 {
 		t.Fatalf("%d %s", response.Code, response.Body)
+	}
+	if !strings.Contains(logged.String(), "connection refused") {
+		t.Fatalf("the reason is not logged: %s", logged.String())
 	}
 }
