@@ -31,7 +31,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command line; a failure is told in three parts, never as a stack trace."""
     try:
-        app(standalone_mode=False)
+        app(standalone_mode=False, prog_name="./hs")
     except typer.Exit as left:
         return left.exit_code
     except PlatformError as error:

@@ -6,14 +6,14 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.providers.wire import UNKNOWN, Properties
-from tests.providers.labs import ROLE, VHOST
+from tests.providers.labs import ROLE, VHOST, PostgresLab
 from tests.providers.plugin import Plugin, Refused
 from tests.providers.private_servers import Backend
 
@@ -164,14 +164,15 @@ def test_a_preview_needs_no_server_while_its_address_is_not_known_yet() -> None:
         plugin.close()
 
 
-def test_a_refresh_of_a_superusers_password_asks_for_the_same_setting_as_the_official_plugin(
-    postgresql_configuration: Properties, postgres: Any
+def test_an_admin_who_is_no_superuser_must_be_called_so_as_with_the_official_plugin(
+    postgresql_configuration: Properties, postgres: PostgresLab
 ) -> None:
     role = postgres.role("app", login=True, password="secret-1")
     with running("postgresql", postgresql_configuration, superuser="true") as plugin:
+        with pytest.raises(Refused, match="superuser=False"):
+            plugin.make(ROLE, {"name": f"{postgres.name}_other", "login": True, "password": "secret-1"})
         role.plugin = plugin
         with pytest.raises(Refused, match="superuser=False"):
             role.refresh()
     role.plugin = postgres.plugin
-    with suppress(Refused):
-        role.delete()
+    assert postgres.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", f"{postgres.name}_other") == []

@@ -87,6 +87,7 @@ class Role(Resource[Server]):
         name = inputs["name"]
 
         def work(session: Session) -> Properties:
+            _check_that_passwords_can_be_read(client, session, inputs)
             session.execute(create_statement(inputs, _hashed(session, name, _password(inputs))))
             for statement in [*setting_statements(name, {}, inputs), *membership_statements(name, (), inputs.get("roles") or ())]:
                 session.execute(statement)
@@ -109,6 +110,7 @@ class Role(Resource[Server]):
         name = new["name"]
 
         def work(session: Session) -> Properties:
+            _check_that_passwords_can_be_read(client, session, new)
             lock_role(session, old["name"])
             if old["name"] != name:
                 session.execute(f"ALTER ROLE {identifier(old['name'])} RENAME TO {identifier(name)}")
@@ -231,19 +233,27 @@ def _state(client: Server, found: Properties, known: Properties, *, login_checke
     """What was found, with what only Pulumi knows: the password and the flags. The server tells a password to superusers only."""
     kept: Properties = {key: known[key] for key in ONLY_IN_THE_STATE if key in known}
     if login_checked and client.superuser and found["login"] and kept.get("password"):
-        kept["password"] = client.read(lambda session: _confirmed_password(session, found["name"], kept["password"]))
+        kept["password"] = client.read(lambda session: _confirmed_password(client, session, found, kept["password"]))
     return {**dict.fromkeys(SETTINGS), **found, "encryptedPassword": True, **kept}
 
 
-def _confirmed_password(session: Session, name: str, known: str) -> str:
-    """The password in the state where the server's may be the same, else what the server has, so that it shows as changed."""
-    superuser = session.row("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
-    if not superuser or not superuser[0]:
+def _check_that_passwords_can_be_read(client: Server, session: Session, role: Mapping[str, Any]) -> None:
+    """Refuse a password the provider would later fail to compare: the official plugin fails too, after it made the role."""
+    if not (client.superuser and role.get("login") and role.get("password")):
+        return
+    row = session.row("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    if not row or not row[0]:
         raise BackendError(
-            f"The password of the role {name} cannot be read",
+            f"The password of the role {role['name']} cannot be read",
             why=f"{session.user} is not a superuser",
             remedy="set `superuser=False` on the postgresql provider, as the official plugin asks for too",
         )
+
+
+def _confirmed_password(client: Server, session: Session, found: Mapping[str, Any], known: str) -> str:
+    """The password in the state where the server's may be the same, else what the server has, so that it shows as changed."""
+    name = found["name"]
+    _check_that_passwords_can_be_read(client, session, {**found, "password": known})
     row = session.row("SELECT coalesce(passwd, '') FROM pg_shadow WHERE usename = %s", name)
     stored = str(row[0]) if row else ""
     if not stored or known.startswith(ALREADY_HASHED):

@@ -29,7 +29,7 @@ def run_stack(ca_certificate: Path, local_settings: Path) -> Callable[..., Recor
                 patch.setenv(name, value)
             if stack == "kind":
                 patch.setenv("HIGHSTREETLY_LOCAL_SETTINGS", str(local_settings))
-            return run_program(stack, {key: json.dumps(value) for key, value in values.items()}, [])
+            return run_program(stack, {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}, [])
 
     return run
 
