@@ -43,6 +43,8 @@ PRE_STOP_SECONDS = 3
 GRACE_SECONDS = 30
 PROGRESS_DEADLINE_SECONDS = 120
 """A rollout without progress for this long has failed; the old pods serve on."""
+ROLLOUT_TIMEOUT = pulumi.CustomTimeouts(create=f"{PROGRESS_DEADLINE_SECONDS + 10}s", update=f"{PROGRESS_DEADLINE_SECONDS + 10}s")
+"""The provider's own patience is ten minutes, also after the cluster has given the rollout up."""
 REVISIONS_KEPT = 5
 SERVICE_UID = 10001
 NGINX_UID = 101
@@ -134,7 +136,7 @@ class Workload(pulumi.ComponentResource):
                 ),
                 template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=self._pod(account)),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *args.after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *args.after], custom_timeouts=ROLLOUT_TIMEOUT),
         )
 
     def _pod(self, account: ServiceAccount) -> PodSpecArgs:

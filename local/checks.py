@@ -26,7 +26,7 @@ def run_checks(*, unit_only: bool, keep: bool = False) -> None:
     with trial(keep=keep) as estate:
         if estate.hs("up"):
             raise PlatformError("The trial estate did not come up.", why="Its output is above.", remedy="./hs up shows the same")
-        pytest(*REAL_TESTS, variables=estate.variables)
+        pytest(*REAL_TESTS, variables=estate.with_machines())
 
 
 def lint() -> None:

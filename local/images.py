@@ -81,7 +81,7 @@ def _ui() -> str:
 
 def build_ui(target: Path, progress: Step) -> None:
     """Build the reference UI's files into the new folder ``target``, from exactly the packages in package-lock.json."""
-    search_path = os.pathsep.join([str(_node_folder()), os.environ.get("PATH", "")])
+    search_path = os.pathsep.join([str(node_folder()), os.environ.get("PATH", "")])
     with _context(UI) as folder:
         for note, command in (
             ("installing its packages", ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]),
@@ -98,7 +98,7 @@ def build_ui(target: Path, progress: Step) -> None:
         shutil.copytree(folder / "release", target)
 
 
-def _node_folder() -> Path:
+def node_folder() -> Path:
     """The folder with node and npm: PATH's when new enough, else PyPI's, installed once into the cache."""
     node = shutil.which("node")
     if node and shutil.which("npm") and version_tuple(run([node, "--version"]).stdout) >= NODE_OLDEST:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import yaml
 
 from local.estate import CHECKOUT, Estate
+from local.toolchain import Toolchain
 from ops.process import run
 
 NAME = "hs-trial"
@@ -23,10 +24,14 @@ SUBNET = "172.30.200.0/24"
 
 @dataclass(frozen=True)
 class Trial:
-    """The copy of the checkout and the environment variables by which the tests find it."""
+    """The copy of the checkout and the environment variables by which commands and tests find it."""
 
     checkout: Path
     variables: dict[str, str]
+
+    def with_machines(self) -> dict[str, str]:
+        """The variables together with those of the machines, which are there once the estate is up."""
+        return self.variables | variables(Estate.load(self.checkout))
 
     def hs(self, *words: str) -> int:
         """Run ./hs in the copy, its output going where ours goes; returns its exit code."""
@@ -41,7 +46,7 @@ def trial(*, keep: bool = False) -> Iterator[Trial]:
     copy_checkout(checkout)
     (checkout / "local" / "estate.yaml").write_text(yaml.safe_dump({"name": NAME, "subnet": SUBNET, "nodes": 1}))
     os.environ["HS_DATA"] = str(folder / "data")
-    found = Trial(checkout, variables(Estate.load(checkout)) | {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
+    found = Trial(checkout, {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
     try:
         found.hs("down", "--yes")  # what a killed run left
         yield found
@@ -68,6 +73,8 @@ def variables(estate: Estate) -> dict[str, str]:
         "HS_TEST_ESTATE_DIR": str(estate.data_dir),
         "HS_TEST_POSTGRES_URL": f"postgres://platform:{quote(secrets.postgres_admin_password)}@{estate.address('postgres')}:5432",
         "HS_TEST_POSTGRES_CA": str(secrets.ca_certificate),
+        "HS_TEST_POSTGRES_LOG_COMMAND": f"docker exec {estate.container('postgres')} sh -c 'cat /var/log/postgresql/*.log'",
+        "HS_TEST_PULUMI_BIN": str(Toolchain().ensure(["pulumi"])["pulumi"]),
         "HS_TEST_RABBITMQ_URL": f"https://platform:{quote(secrets.rabbitmq_admin_password)}@{estate.address('rabbitmq')}:15671",
         "HS_TEST_RABBITMQ_CA": str(secrets.ca_certificate),
     }

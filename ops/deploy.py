@@ -13,7 +13,7 @@ from ops import console
 from ops.errors import InputError, PlatformError
 from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
-from ops.state import free_dead_locks, has_pending_operations
+from ops.state import free_dead_locks, has_pending_operations, last_run_failed
 from settings import Settings, SettingsError, load_stack
 from settings.load import PROJECT, ROOT
 
@@ -65,9 +65,10 @@ def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
     settings = validated(stack, root)
     with console.step(f"Deploying {stack}") as step:
         progress = Progress(step)
-        deployed = _select(stack, root)
+        healed = _select(stack, root)
+        words = message or f"up {stack}"
         try:
-            result = deployed.up(on_event=progress.hear, message=message or f"up {stack}", color="never", suppress_progress=True)
+            result = healed.stack.up(message=words, refresh=healed.refresh, on_event=progress.hear, color="never", suppress_progress=True)
         except Exception as failed:
             raise _failure(settings, progress, failed) from failed
         changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
@@ -80,7 +81,7 @@ def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
     with console.step(f"Deleting everything of {stack}") as step:
         progress = Progress(step)
         try:
-            result = _select(stack, root).destroy(on_event=progress.hear, color="never", suppress_progress=True)
+            result = _select(stack, root).stack.destroy(on_event=progress.hear, color="never", suppress_progress=True)
         except Exception as failed:
             why = "\n".join(progress.errors) or str(failed)[-2000:]
             raise PlatformError(
@@ -98,21 +99,31 @@ def summary(changes: Mapping[str, int]) -> str:
     return ", ".join(parts) or "nothing to do"
 
 
-def _select(stack: str, root: Path) -> automation.Stack:
+@dataclass(frozen=True)
+class Healed:
+    """A stack, and whether its state must be compared with reality first, because an earlier run broke off or failed."""
+
+    stack: automation.Stack
+    refresh: bool
+
+
+def _select(stack: str, root: Path) -> Healed:
     """The stack, healed of what a killed run left: its lock, and objects that it made but could not write down."""
     from pulumi import automation  # half a second that ./hs --help need not pay
 
     url = os.environ.get("PULUMI_BACKEND_URL", "")
-    environment = {}
+    environment, refresh = {}, False
     if url.startswith("file://"):
         state = Path(url.removeprefix("file://"))
         for line in free_dead_locks(state, PROJECT, stack):
             console.err.print(f"  {line}", markup=False, soft_wrap=True)
-        if has_pending_operations(state, PROJECT, stack):
-            console.err.print("  an earlier run was killed; what it made is taken over", markup=False)
+        broken_off = has_pending_operations(state, PROJECT, stack)
+        refresh = broken_off or last_run_failed(state, PROJECT, stack)
+        if broken_off:
+            console.err.print("  an earlier run broke off; what it made is taken over", markup=False)
             environment = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
     options = automation.LocalWorkspaceOptions(env_vars=environment)
-    return automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
+    return Healed(automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options), refresh)
 
 
 def _failure(settings: Settings, progress: Progress, failed: Exception) -> PlatformError:

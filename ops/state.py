@@ -34,6 +34,12 @@ def has_pending_operations(state: Path, project: str, stack: str) -> bool:
     return bool(latest.get("pending_operations"))
 
 
+def last_run_failed(state: Path, project: str, stack: str) -> bool:
+    """Whether the newest finished run of a stack did not succeed: it may have changed things that the state does not hold."""
+    runs = sorted((state / ".pulumi" / "history" / project / stack).glob("*.history.json"))
+    return bool(runs) and json.loads(runs[-1].read_text()).get("result") != "succeeded"
+
+
 def is_dead(lock: Mapping[str, Any], hostname: str, is_running: Callable[[int], bool]) -> bool:
     """Whether a lock's owner is provably gone: it ran on this host and no Pulumi process has its number."""
     return lock.get("hostname") == hostname and not is_running(int(lock["pid"]))

@@ -83,7 +83,7 @@ def test_a_command_sent_twice_is_one_event(person: Person) -> None:
 def test_a_ui_passes_the_api_on_and_shows_its_page(person: Person) -> None:
     page = person.kubectl("get", "--raw", "/api/v1/namespaces/kind/services/shop:http/proxy/")
     assert "<script" in page
-    assert call_api(person, "shop", "/config.json")["name"] == "shop"
+    assert call_api(person, "shop", "/config.json")["ui"] == "shop"
     assert place_order_through_the_shop(person)
 
 

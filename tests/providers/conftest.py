@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from tests.providers.private_servers import Backend
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:
     """A short path every user can enter: PostgreSQL's socket lies in it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is ended by `timeout` or `kill` stops its servers too
     with tempfile.TemporaryDirectory(prefix="hs-providers-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -39,7 +42,7 @@ def postgresql_server(server_folder: Path) -> Iterator[Backend]:
         return
     installed = private_servers.postgres_folder()
     if installed is None:
-        pytest.skip("no PostgreSQL: set HS_TEST_POSTGRES_URL and HS_TEST_POSTGRES_CA, or apt-get install postgresql-15")
+        pytest.fail("no PostgreSQL: set HS_TEST_POSTGRES_URL and HS_TEST_POSTGRES_CA, or apt-get install postgresql-15")
     with private_servers.postgres(installed, server_folder / "postgres") as backend:
         yield backend
 
@@ -52,7 +55,7 @@ def rabbitmq_server(server_folder: Path) -> Iterator[Backend]:
         return
     installed = private_servers.rabbitmq_script()
     if installed is None:
-        pytest.skip("no RabbitMQ: set HS_TEST_RABBITMQ_URL and HS_TEST_RABBITMQ_CA, or apt-get install rabbitmq-server")
+        pytest.fail("no RabbitMQ: set HS_TEST_RABBITMQ_URL and HS_TEST_RABBITMQ_CA, or apt-get install rabbitmq-server")
     with private_servers.rabbitmq(installed, server_folder / "rabbitmq") as backend:
         yield backend
 
@@ -98,7 +101,9 @@ def _named(server: str) -> Backend:
     assert url.hostname
     assert url.port
     password = unquote(url.password or "")
-    return Backend(url.hostname, url.port, unquote(url.username or ""), password, Path(os.environ[f"HS_TEST_{server}_CA"]))
+    command = tuple(shlex.split(os.environ.get(f"HS_TEST_{server}_LOG_COMMAND", "")))
+    ca = Path(os.environ[f"HS_TEST_{server}_CA"])
+    return Backend(url.hostname, url.port, unquote(url.username or ""), password, ca, log_command=command)
 
 
 @pytest.fixture

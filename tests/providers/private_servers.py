@@ -37,6 +37,12 @@ class Backend:
     ca: Path
     sslmode: str = "verify-full"
     log: Path | None = None
+    log_command: tuple[str, ...] = ()
+    """Prints the log of a server whose file cannot be read from here."""
+
+    def read_log(self) -> str:
+        """What the server has logged."""
+        return self.log.read_text() if self.log else subprocess.run(self.log_command, check=True, capture_output=True, text=True).stdout
 
 
 def postgres_folder() -> Path | None:

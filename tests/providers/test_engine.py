@@ -110,7 +110,7 @@ def pulumi() -> str:
     folder = os.environ.get("HS_TEST_PULUMI_BIN")
     found = shutil.which("pulumi", path=folder) if folder else shutil.which("pulumi")
     if not found or not shutil.which("pulumi-language-python", path=str(Path(found).parent)):
-        pytest.skip("no pulumi with its Python language host: put them on PATH or name their folder in HS_TEST_PULUMI_BIN")
+        pytest.fail("no pulumi with its Python language host: put them on PATH or name their folder in HS_TEST_PULUMI_BIN")
     return found
 
 

@@ -157,10 +157,8 @@ def test_a_role_that_exists_is_not_taken_over(postgres: PostgresLab) -> None:
 
 
 def test_no_password_ever_stands_in_a_statement_the_server_could_log(postgres: PostgresLab) -> None:
-    log = postgres.server.log
-    if log is None:
-        pytest.skip("the server's log is out of reach from here")
     role = postgres.role("app", login=True, password="secret-in-the-log")
     role.update({"name": role.id, "login": True, "password": "other-secret-in-the-log"})
-    assert f'CREATE ROLE "{role.id}"' in log.read_text()
-    assert "secret-in-the-log" not in log.read_text()
+    log = postgres.server.read_log()
+    assert log
+    assert "secret-in-the-log" not in log

@@ -26,15 +26,14 @@ def _run(*words: str | Path, folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("go"), reason="there is no Go compiler on PATH")
 def test_the_reference_service_passes_its_own_tests() -> None:
-    _run("go", "vet", "./...", folder=images.SERVICE)
-    _run("go", "test", "./...", folder=images.SERVICE)
+    go = Toolchain().builder.go()
+    _run(go, "vet", "./...", folder=images.SERVICE)
+    _run(go, "test", "./...", folder=images.SERVICE)
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="there is no Node.js on PATH")
 def test_the_reference_ui_passes_its_own_tests() -> None:
-    _run("node", "--test", *sorted((images.UI / "test").glob("*.test.js")), folder=images.UI)
+    _run(images.node_folder() / "node", "--test", *sorted((images.UI / "test").glob("*.test.js")), folder=images.UI)
 
 
 def test_every_dockerfile_is_clean() -> None:

@@ -260,7 +260,6 @@ def run_runtime(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(wrapper), *words], env={"PATH": path}, check=True, capture_output=True, text=True)
 
 
-@pytest.mark.skipif(not shutil.which("python3"), reason="the wrapper is run by python3")
 @pytest.mark.parametrize(
     ("words", "file", "spec"),
     [
@@ -279,6 +278,5 @@ def test_the_runtime_takes_out_the_one_capability_and_hands_over_the_rest(
     assert written.get("process", written)["capabilities"] == {"bounding": ["CAP_CHOWN"], "effective": []}
 
 
-@pytest.mark.skipif(not shutil.which("python3"), reason="the wrapper is run by python3")
 def test_the_runtime_passes_other_words_on_untouched(tmp_path: Path) -> None:
     assert run_runtime(tmp_path, "state", "name").stdout.split() == ["state", "name"]

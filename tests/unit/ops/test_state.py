@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from ops.state import free_dead_locks, has_pending_operations, is_dead
+from ops.state import free_dead_locks, has_pending_operations, is_dead, last_run_failed
 
 GONE = 4_194_304 + 1
 """Above Linux's largest process number (kernel.pid_max)."""
@@ -67,3 +67,13 @@ def test_a_whole_state_has_none_and_neither_has_a_new_stack(tmp_path: Path) -> N
     assert not has_pending_operations(tmp_path, "highstreetly", "kind")
     checkpoint(tmp_path, resources=[])
     assert not has_pending_operations(tmp_path, "highstreetly", "kind")
+
+
+def test_only_the_newest_run_s_failure_counts(tmp_path: Path) -> None:
+    history = tmp_path / ".pulumi" / "history" / "highstreetly" / "kind"
+    assert not last_run_failed(tmp_path, "highstreetly", "kind")
+    history.mkdir(parents=True)
+    (history / "kind-1.history.json").write_text(json.dumps({"result": "failed"}))
+    assert last_run_failed(tmp_path, "highstreetly", "kind")
+    (history / "kind-2.history.json").write_text(json.dumps({"result": "succeeded"}))
+    assert not last_run_failed(tmp_path, "highstreetly", "kind")

@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
-import grpc as untyped_grpc
+import grpc as _grpc
 import pytest
 from google.protobuf import empty_pb2 as _empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
@@ -21,6 +22,8 @@ from local.providers.install import install, origin, sources
 from local.providers.packages import load
 from ops.errors import PlatformError
 
+grpc: Any = _grpc
+empty_pb2: Any = _empty_pb2
 VERSION = load("random").version
 EXECUTABLE = f"plugins/resource-random-v{VERSION}/pulumi-resource-random"
 
@@ -145,10 +148,9 @@ def test_the_installed_plugin_starts_away_from_the_checkout_and_ends_at_once(hom
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        grpc, empty_pb2 = untyped_grpc, _empty_pb2
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:  # type: ignore[no-untyped-call, unused-ignore]
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
-            assert stub.GetPluginInfo(getattr(empty_pb2, "Empty")()).version == VERSION  # noqa: B009
+            assert stub.GetPluginInfo(empty_pb2.Empty()).version == VERSION
     finally:
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=5)

@@ -45,9 +45,9 @@ func (p *Publisher) Wake() {
 	}
 }
 
-// Check asks for the exchange.
+// Check declares the exchange: the broker's answer is a real one, and an exchange that somebody deleted is back.
 func (p *Publisher) Check(channel *amqp.Channel) error {
-	return channel.ExchangeDeclarePassive(p.Exchange, amqp.ExchangeTopic, true, false, false, false, nil)
+	return channel.ExchangeDeclare(p.Exchange, amqp.ExchangeTopic, true, false, false, false, nil)
 }
 
 // Session declares the exchange and publishes until ctx ends or the connection breaks.

@@ -18,7 +18,9 @@ import (
 const (
 	prefetch      = 20
 	deliveryLimit = 20 // then a message that ends its receiver each time goes to the dead letters; RabbitMQ 4's own default
-	bindAgain     = time.Minute
+	// What is published before a queue is bound is lost to it, so the first binding comes soon, and so does one to an exchange made anew.
+	bindSoon  = time.Second
+	bindAgain = 5 * time.Second
 )
 
 // Inbox takes an event once, however often it arrives.
@@ -117,7 +119,6 @@ func (r *Receiver) declare(channel *amqp.Channel) error {
 
 // keepBound binds the queue to the others' exchanges, soon again while one does not exist: only its own context may declare it.
 func (r *Receiver) keepBound(ctx context.Context, conn *amqp.Connection) {
-	var waits backoff
 	before := -1
 	for ctx.Err() == nil {
 		missing := r.bind(conn)
@@ -129,10 +130,9 @@ func (r *Receiver) keepBound(ctx context.Context, conn *amqp.Connection) {
 		}
 		before = len(missing)
 		if len(missing) > 0 {
-			waits.wait(ctx)
+			sleep(ctx, bindSoon)
 			continue
 		}
-		waits.reset()
 		sleep(ctx, bindAgain)
 	}
 }

@@ -29,6 +29,9 @@ type Command struct {
 
 var commandType = regexp.MustCompile(`^([A-Z][a-z]+)([A-Z][A-Za-z0-9]*)$`)
 
+// After an even number of backslashes only: `\\u0000` in JSON is a backslash and five letters and digits.
+var nul = regexp.MustCompile(`(^|[^\\])(\\\\)*\\u0000`)
+
 var irregular = map[string]string{"Pay": "Paid", "Send": "Sent", "Take": "Taken", "Make": "Made", "Set": "Set", "Put": "Put", "Give": "Given",
 	"Cancel": "Cancelled", "Ship": "Shipped", "Hold": "Held", "Withdraw": "Withdrawn", "Buy": "Bought", "Sell": "Sold"}
 
@@ -82,7 +85,7 @@ func object(data json.RawMessage) (json.RawMessage, error) {
 		return nil, fmt.Errorf("data: should be an object, for example {\"shop\": \"…\"}")
 	}
 	// PostgreSQL's jsonb cannot hold this character; such an event could never be stored.
-	if strings.Contains(text, `\u0000`) {
+	if nul.MatchString(text) {
 		return nil, fmt.Errorf("data: holds the character \\u0000, which cannot be stored")
 	}
 	return data, nil

@@ -67,3 +67,13 @@ func TestAMessageThatIsNoEventIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestABackslashBeforeTheDigitsIsNoNulCharacter(t *testing.T) {
+	for text, good := range map[string]bool{
+		`{"a":"\u0000"}`: false, `{"a":"b\u0000"}`: false, `{"a":"\\\u0000"}`: false, `{"a":"C:\\u0000"}`: true, `{"a":"\\\\u0000"}`: true,
+	} {
+		if _, err := FromCommand(Command{Type: "PlaceOrder", Data: json.RawMessage(text)}, "orders", time.Now()); (err == nil) != good {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import org.flywaydb.core.internal.info.MigrationInfoDumper;
 /** Answers as Flyway's command line: its commands, its FLYWAY_* variables, `-name=value`, its words and its exit codes (0, 1). */
 public final class Main {
     private static final String USAGE = "Usage: flyway [-X] [-name=value ...] migrate|info|validate|repair|baseline ...";
+    private static final String NAME = "Flyway 13.12.0 (highstreet.ly's stand-in for the official image)";
     private static final List<String> COMMANDS = List.of("migrate", "info", "validate", "repair", "baseline");
 
     private Main() {}
@@ -27,6 +28,12 @@ public final class Main {
                 settings.put("flyway." + word.substring(1, word.indexOf('=')), word.substring(word.indexOf('=') + 1));
             } else if (word.equals("-X")) {
                 LogFactory.setLogLevel(LogLevel.DEBUG);
+            } else if (List.of("-v", "--version", "version").contains(word)) {
+                System.out.println(NAME);
+                System.exit(0);
+            } else if (List.of("-?", "-h", "--help", "help").contains(word)) {
+                System.out.println(USAGE);
+                System.exit(0);
             } else if (COMMANDS.contains(word)) {
                 commands.add(word);
             } else {
@@ -43,7 +50,7 @@ public final class Main {
 
     private static int run(Map<String, String> settings, List<String> commands) {
         try {
-            System.out.println("Flyway 13.12.0 (highstreet.ly's stand-in for the official image)\n");
+            System.out.println(NAME + "\n");
             Flyway flyway = Flyway.configure().loggers("console").locations("filesystem:/flyway/sql").envVars().configuration(settings).load();
             for (String command : commands) {
                 execute(flyway, command);
