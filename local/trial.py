@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import yaml
 
+from local.engine import ensure_engine
 from local.estate import CHECKOUT, Estate
 from local.toolchain import Toolchain
 from ops.process import run
@@ -48,7 +49,8 @@ def trial(*, keep: bool = False) -> Iterator[Trial]:
     os.environ["HS_DATA"] = str(folder / "data")
     found = Trial(checkout, {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
     try:
-        found.hs("down", "--yes")  # what a killed run left
+        ensure_engine()  # containers of a run that was killed start with it
+        found.hs("down", "--yes")  # and go
         yield found
     finally:
         if not keep:
