@@ -20,6 +20,8 @@ PINS_LABEL = "ly.highstreet.pins"
 FIRST_WORD_SECONDS = 10
 """How long a registry may take to say anything about an image."""
 HASH_LENGTH = 16
+ARCHIVES_KEPT = 2
+"""Of each repository: the newest, and the one that another branch or checkout may still use."""
 
 _unreachable: set[str] = set()
 _lock = threading.Lock()
@@ -111,7 +113,7 @@ def load(tag: str, pins: str) -> bool:
 
 
 def save(tag: str, pins: str) -> None:
-    """Keep an image in the cache, and drop what the cache held of it before; raises PlatformError when there is no room."""
+    """Keep an image in the cache, and of its repository no more than the newest few; raises PlatformError when there is no room."""
     archive = archive_of(tag, pins)
     archive.parent.mkdir(parents=True, exist_ok=True)
     partial = archive.with_suffix(".partial")
@@ -121,10 +123,10 @@ def save(tag: str, pins: str) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    stem = archive.name.removesuffix(f"{pins}.tar")
-    for older in archive.parent.glob(f"{stem}{'?' * HASH_LENGTH}.tar"):
-        if older != archive:
-            older.unlink(missing_ok=True)
+    repository = archive_of(tag.rpartition(":")[0], "*").name
+    kept = sorted(archive.parent.glob(repository), key=lambda path: path.stat().st_mtime, reverse=True)
+    for older in kept[ARCHIVES_KEPT:]:
+        older.unlink(missing_ok=True)
 
 
 def ensure_image(tag: str, pins: str, make: Callable[[Step], None], *, official: bool) -> None:

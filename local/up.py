@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from local import overlay
+from local import kernel, overlay
 from local.base_images import ensure_base_images
 from local.cluster import cluster
 from local.engine import ensure_engine, stop_engine
@@ -62,6 +62,7 @@ def prepare_images(toolchain: Toolchain) -> dict[str, str]:
 
 def create_cluster(estate: Estate, references: dict[str, str]) -> None:
     """The cluster, with the product's images on its nodes."""
+    kernel.note()
     cluster.create(estate)
     cluster.load_images(estate, list(references.values()))
 
@@ -95,6 +96,7 @@ def down(estate: Estate) -> None:
             remove_network(estate)
     shutil.rmtree(estate.data_dir, ignore_errors=True)
     if not other_estates():
+        kernel.restore()
         stop_engine()
 
 

@@ -81,10 +81,12 @@ def test_an_image_is_made_anew_when_what_it_is_made_from_changed(engine: Engine)
     assert [ensure(engine), ensure(engine, "f" * len(PINS))] == [1, 1]
 
 
-def test_only_the_newest_of_an_image_stays_in_the_cache(engine: Engine, tmp_path: Path) -> None:
-    ensure(engine)
-    ensure(engine, "f" * len(PINS))
-    assert [path.name for path in (tmp_path / "images").iterdir()] == [f"highstreetly-thing-1-{'f' * len(PINS)}.tar"]
+def test_no_more_than_the_newest_few_of_a_repository_stay_in_the_cache(engine: Engine, tmp_path: Path) -> None:
+    for number, pins in enumerate(("d", "e", "f")):
+        ensure(engine, pins * len(PINS))
+        os.utime(image_store.archive_of(TAG, pins * len(PINS)), (number, number))
+    names = sorted(path.name for path in (tmp_path / "images").iterdir())
+    assert names == [f"highstreetly-thing-1-{pins * len(PINS)}.tar" for pins in ("e", "f")]
 
 
 def test_keeping_one_image_leaves_those_with_similar_names_in_the_cache(engine: Engine, tmp_path: Path) -> None:
