@@ -13,7 +13,7 @@ from ops import console
 from ops.errors import PlatformError
 from ops.process import run
 
-PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "ops", "local", "tests")
+PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "ops", "local", "docs", "tests")
 REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e")
 
 

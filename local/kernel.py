@@ -36,6 +36,6 @@ def restore(settings: Path = SYSCTL) -> None:
     for name, value in json.loads(path.read_text()).items():
         try:
             (settings / name).write_text(value)
-        except PermissionError:
+        except OSError:
             continue
     path.unlink()

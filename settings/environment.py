@@ -28,7 +28,7 @@ class Postgres(Model):
 
     address: Address
     port: Port = 5432
-    admin_user: str = "platform"
+    admin_user: str = Field(default="platform", description="makes databases and roles; no superuser")
 
 
 class RabbitMq(Model):
@@ -37,7 +37,7 @@ class RabbitMq(Model):
     address: Address
     port: Port = 5671
     management_port: Port = 15671
-    admin_user: str = "platform"
+    admin_user: str = Field(default="platform", description="makes vhosts, users and policies")
 
 
 class Images(Model):
@@ -51,7 +51,7 @@ class Images(Model):
 class Quota(Model):
     """What the whole namespace may ask for."""
 
-    pods: int = Field(default=120, ge=1, le=1000)
+    pods: int = Field(default=120, ge=1, le=1000, description="pods of the namespace, those of running migrations included")
     cpu_request_millicores: Millicores = 8_000
     memory_request_mib: Mebibytes = 16_384
     memory_limit_mib: Mebibytes = 32_768

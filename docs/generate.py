@@ -1,0 +1,171 @@
+"""Writes docs/configuration.md from the models that check the configuration: `.venv/bin/python docs/generate.py`."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # a script's own folder is on the path, the checkout is not
+    sys.path.insert(0, str(ROOT))
+
+from pydantic.fields import FieldInfo  # noqa: E402 - after the path is set
+
+from settings import load, vocabulary  # noqa: E402 - after the path is set
+from settings.catalogue import Catalogue  # noqa: E402 - after the path is set
+from settings.environment import ClusterSettings, EnvironmentSettings  # noqa: E402 - after the path is set
+from settings.vocabulary import Model  # noqa: E402 - after the path is set
+
+STACK_FILE = "`Pulumi.<stack>.yaml` says under `config` how one environment differs. At least one of the two halves must be there."
+SECRETS = """\
+Each is needed where the stack holds an environment. Set it with `pulumi config set --secret`, or by its variable, which comes first."""
+TARGET = ROOT / "docs" / "configuration.md"
+HEADER = "| key | type | default | meaning |\n|---|---|---|---|"
+WORDS = {"str": "text", "int": "whole number", "bool": "true or false"}
+REQUIRED = "must be given"
+
+INTRODUCTION = """\
+# Configuration
+
+Every key that the platform reads. This page is generated from the models in `settings/` by `.venv/bin/python docs/generate.py`;
+a unit test fails when it is stale. An unknown key is refused, and every mistake is told at once, before anything is touched.
+`<name>` stands for a name that you choose. A type with a capital letter is one of the [types](#types).
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One key of the configuration."""
+
+    key: str
+    type: str
+    default: str
+    meaning: str
+
+    def __str__(self) -> str:
+        cells = (f"`{self.key}`", self.type, self.default, self.meaning)
+        return f"| {' | '.join(escaped(cell) for cell in cells)} |"
+
+
+def escaped(cell: str) -> str:
+    """A table cell in Markdown: outside code, `<` begins no HTML; nowhere does `|` end the cell."""
+    parts = cell.replace("|", r"\|").split("`")
+    return "`".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
+
+
+def rows(model: type[Model], prefix: str = "", given: Model | None = None) -> Iterator[Row]:
+    """Every key below ``model``, the outer ones first; ``given`` is the instance whose values are the defaults."""
+    hints = get_type_hints(model)
+    for name, field in model.model_fields.items():
+        key, written = f"{prefix}{name}", str(model.__annotations__[name])
+        inner = _model_in(hints[name])
+        default = getattr(given, name) if given else None if field.is_required() else field.default
+        yield Row(key, _type(written, field), _default(field, given, default), _meaning(written, field, inner))
+        if inner:
+            below = f"{key}.<name>." if written.startswith("dict") else f"{key}."
+            yield from rows(inner, below, default if isinstance(default, inner) else None)
+
+
+def _model_in(hint: Any) -> type[Model] | None:
+    """The model that a type is, holds or may be."""
+    for part in (hint, *get_args(hint)):
+        if isinstance(part, type) and issubclass(part, Model):
+            return part
+    return None
+
+
+def _type(written: str, field: FieldInfo) -> str:
+    """A field's type in words: `tuple[Name, ...]` is a list of Name."""
+    bare = written.replace(" | None", "")
+    if found := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", bare):
+        return f"list of {found[1]}"
+    if found := re.fullmatch(r"dict\[(\w+), (\w+)\]", bare):
+        value = WORDS.get(found[2], found[2] if hasattr(vocabulary, found[2]) else "keys below")
+        return f"mapping of {found[1]} to {value}"
+    if not hasattr(vocabulary, bare):
+        return WORDS.get(bare, "keys below") + _range(field.metadata)
+    return bare
+
+
+def _range(metadata: list[Any]) -> str:
+    limits = {limit: getattr(entry, limit) for entry in metadata for limit in ("ge", "le") if getattr(entry, limit, None) is not None}
+    return f", {limits['ge']} to {limits['le']}" if len(limits) == 2 else ""
+
+
+def _default(field: FieldInfo, given: Model | None, default: object) -> str:
+    if field.is_required() and given is None:
+        return REQUIRED
+    if default is None or default in ((), {}):
+        return "none"
+    if isinstance(default, Model):
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`"
+
+
+def _meaning(written: str, field: FieldInfo, inner: type[Model] | None) -> str:
+    """A field's own description, else what its type says of itself."""
+    if field.description:
+        return field.description
+    if inner:
+        return " ".join((inner.__doc__ or "").split())
+    types = types_of(vocabulary.__file__ or "")
+    return next((types[word] for word in re.findall(r"\w+", written) if word in types), "")
+
+
+def types_of(file: str) -> dict[str, str]:
+    """The types that a module defines by assignment, with the text below each."""
+    body = ast.parse(Path(file).read_text()).body
+    found = {}
+    for node, below in pairwise(body):
+        documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and documented:
+            found[node.targets[0].id] = " ".join(str(below.value.value).split())  # type: ignore[attr-defined]  # an Expr, see above
+    return {name: text for name, text in found.items() if not name.isupper()}
+
+
+def _type_lines() -> Iterator[str]:
+    for name, text in types_of(vocabulary.__file__ or "").items():
+        fields = [entry for entry in get_args(getattr(vocabulary, name)) if isinstance(entry, FieldInfo)]
+        limits = "".join(_range(field.metadata) for field in fields).lstrip(", ")
+        yield f"| {name} | {text} | {limits} |"
+
+
+def page() -> str:
+    """The whole page."""
+    prefix = f"{load.PROJECT}:"
+    variable = load.LOCAL_SETTINGS_VARIABLE
+    estates = " or ".join(f"`{name}`" for name in load.ESTATES)
+    return "\n".join([
+        INTRODUCTION,
+        "## catalogue.yaml\n\nWhat the product is, the same in every environment.\n",
+        HEADER,
+        *map(str, rows(Catalogue)),
+        f"\n## A stack file\n\n{STACK_FILE}\n",
+        f"### {prefix}estate\n\nWhere the stack runs: {estates}; `{load.ESTATES[0]}` unless it is given.\n",
+        f"### {prefix}environment\n\n{EnvironmentSettings.__doc__}\n",
+        HEADER,
+        *map(str, rows(EnvironmentSettings)),
+        f"\n### {prefix}cluster\n\n{ClusterSettings.__doc__}\n",
+        HEADER,
+        *map(str, rows(ClusterSettings)),
+        f"\n### Secrets\n\n{SECRETS}\n",
+        "| key | environment variable | meaning |\n|---|---|---|",
+        *(f"| `{prefix}{name}` | `{load.PROJECT.upper()}_{name.upper()}` | {text} |" for name, text in load.SECRETS.items()),
+        f"\n## Local settings\n\nThe environment variable `{variable}` names a YAML file with `environment` and `cluster`;",
+        "its keys are laid over those of the stack file. `./hs up` writes one for the local estate, and `./hs env` prints the variable.",
+        "\n## Types\n\n| type | meaning | range |\n|---|---|---|",
+        *_type_lines(),
+        "",
+    ])  # fmt: skip
+
+
+if __name__ == "__main__":
+    TARGET.write_text(page())
