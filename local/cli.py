@@ -79,9 +79,8 @@ def load(
 
 def env() -> None:
     """Print the environment variables of the local estate for a shell: eval "$(./hs env)"; then pulumi and kubectl work by hand."""
-    from local.environment import exports, variables
+    from local.environment import exports, require_up, variables
     from local.toolchain import Toolchain
-    from local.up import require_up
 
     estate, toolchain = Estate.load(), Toolchain()
     require_up(estate)

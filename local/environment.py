@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.estate import Estate
-from ops.errors import InputError
+from ops.errors import InputError, PlatformError
 from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks
 
 LOCAL_PASSPHRASE = "local"
@@ -56,7 +56,12 @@ def prepare(stack: str) -> None:
         return
     from local.toolchain import Toolchain
 
-    estate = Estate.load()
-    if estate.data_dir.exists():
-        toolchain = Toolchain()
-        os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+    estate, toolchain = Estate.load(), Toolchain()
+    require_up(estate)
+    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+
+
+def require_up(estate: Estate) -> None:
+    """Raise PlatformError unless the estate has been brought up."""
+    if not estate.local_settings.exists():
+        raise PlatformError(f"The local estate {estate.name} is not up.", remedy="./hs up")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from local import overlay
 from local.cluster import cluster
+from local.environment import require_up
 from local.estate import Estate
-from local.up import require_up
 from ops import console, deploy
 from ops.errors import InputError
 from ops.process import run

@@ -21,7 +21,6 @@ from local.network import ensure_network, remove_network
 from local.providers.install import install as install_plugin
 from local.toolchain import Toolchain
 from ops import console, deploy
-from ops.errors import PlatformError
 from ops.process import run
 
 STAND_IN_PLUGINS = {"postgresql": "3.18.2", "rabbitmq": "3.5.3", "random": "4.21.4"}
@@ -117,12 +116,6 @@ def what_down_deletes(estate: Estate) -> list[str]:
         f"the docker network {estate.network}",
         f"state and secrets in {estate.data_dir}",
     ]
-
-
-def require_up(estate: Estate) -> None:
-    """Raise PlatformError unless the estate has been brought up."""
-    if not estate.local_settings.exists():
-        raise PlatformError(f"The local estate {estate.name} is not up.", remedy="./hs up")
 
 
 __all__ = ["down", "up", "what_down_deletes"]
