@@ -15,26 +15,23 @@ from ops.process import run
 
 TAG = "debian:bookworm-slim"
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
-SECURITY_MIRROR = "http://deb.debian.org/debian-security"
 
-SOURCES = f"""\
+SOURCES = """\
 Types: deb
-URIs: {MIRROR}
-Suites: {SUITE} {SUITE}-updates
+URIs: {mirror}
+Suites: {suite} {suite}-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: {SECURITY_MIRROR}
-Suites: {SUITE}-security
+URIs: {mirror}-security
+Suites: {suite}-security
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
 
 # Packages start no service and leave neither manuals nor downloads behind.
 FILES = {
-    "etc/apt/sources.list.d/debian.sources": SOURCES,
     "usr/sbin/policy-rc.d": "#!/bin/sh\nexit 101\n",
     "etc/dpkg/dpkg.cfg.d/docker": (
         "force-unsafe-io\n"
@@ -58,7 +55,7 @@ LEFT_OUT = ("usr/share/doc/*", "usr/share/man/*/*", "usr/share/locale/*", "usr/s
 
 def pins() -> str:
     """The hash of what the stand-in is made from."""
-    return digest_of(SUITE, MIRROR, repr(FILES), repr(LEFT_OUT))
+    return digest_of(SUITE, SOURCES, repr(FILES), repr(LEFT_OUT))
 
 
 def make(step: Step) -> None:
@@ -69,7 +66,7 @@ def make(step: Step) -> None:
     with tempfile.TemporaryDirectory(prefix=".debian-", dir=images) as work:
         root = Path(work) / "root"
         run(
-            ["debootstrap", "--variant=minbase", "--merged-usr", SUITE, root, MIRROR],
+            ["debootstrap", "--variant=minbase", "--merged-usr", SUITE, root],
             what=f"Debian {SUITE} could not be installed into {TAG}.",
             remedy="check that Debian's packages can be reached, then run the same command again",
             on_line=lambda line: step.note(line.removeprefix("I: ")[:80]),
@@ -93,9 +90,16 @@ def _require_debootstrap(step: Step) -> None:
             what="debootstrap could not be installed.", remedy="apt-get update && apt-get install debootstrap")  # fmt: skip
 
 
+def sources(debootstrapped: str) -> str:
+    """The image's package sources, from the one line that debootstrap wrote of the mirror it used (its own default)."""
+    return SOURCES.format(mirror=debootstrapped.split()[1].rstrip("/"), suite=SUITE)
+
+
 def _write_files(root: Path) -> None:
-    (root / "etc/apt/sources.list").unlink(missing_ok=True)
-    for name, text in {**FILES, **_host_options()}.items():
+    written = root / "etc/apt/sources.list"
+    mirrors = {"etc/apt/sources.list.d/debian.sources": sources(written.read_text())}
+    written.unlink()
+    for name, text in {**mirrors, **FILES, **_host_options()}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
