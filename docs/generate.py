@@ -125,9 +125,10 @@ def types_of(file: str) -> dict[str, str]:
     body = ast.parse(Path(file).read_text()).body
     found = {}
     for node, below in pairwise(body):
-        documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and documented:
-            found[node.targets[0].id] = " ".join(str(below.value.value).split())  # type: ignore[attr-defined]  # an Expr, see above
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            continue
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            found[node.targets[0].id] = " ".join(str(below.value.value).split())
     return {name: text for name, text in found.items() if not name.isupper()}
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 
 @dataclass(frozen=True, order=True)
@@ -70,12 +72,12 @@ def mistakes_of(error: ValidationError, file: str, prefix: str, fields_at: Field
 class FieldNames:
     """The keys that a model allows at a path, for "did you mean"."""
 
-    def __init__(self, model: type) -> None:
+    def __init__(self, model: type[BaseModel]) -> None:
         self.model = model
 
     def __call__(self, path: Sequence[str | int]) -> list[str]:
         """The allowed keys at ``path``; empty where it cannot be told."""
-        schema = self.model.model_json_schema()  # type: ignore[attr-defined]  # every model here is a pydantic one
+        schema = self.model.model_json_schema()
         node = schema
         for part in path:
             node = _resolve(node, schema)
@@ -85,19 +87,17 @@ class FieldNames:
         return list(_resolve(node, schema).get("properties", {}))
 
 
-def _resolve(node: dict[str, object], schema: dict[str, object]) -> dict[str, dict[str, object]]:
-    for option in node.get("anyOf", ()):  # type: ignore[attr-defined]  # JSON schema: a list of schemas
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The node of a JSON schema that ``node`` refers to, or itself."""
+    for option in node.get("anyOf", ()):
         if "$ref" in option:
             node = option
-    reference = node.get("$ref")
-    if isinstance(reference, str):
-        return schema["$defs"][reference.rsplit("/", 1)[-1]]  # type: ignore[index, no-any-return]  # JSON schema's own shape
-    return node  # type: ignore[return-value]  # a JSON schema node
+    found: dict[str, Any] = schema["$defs"][node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else node
+    return found
 
 
-def _mistake(found: object, file: str, prefix: str, fields_at: FieldNames) -> Mistake:
-    detail: dict[str, object] = dict(found)  # type: ignore[call-overload]  # pydantic's ErrorDetails
-    path = [part for part in detail["loc"] if part != "[key]"]  # type: ignore[attr-defined]  # a tuple of keys
+def _mistake(detail: ErrorDetails, file: str, prefix: str, fields_at: FieldNames) -> Mistake:
+    path = [part for part in detail["loc"] if part != "[key]"]
     kind = str(detail["type"])
     key = ".".join(str(part) for part in [*([prefix] if prefix else []), *path])
     if kind == "extra_forbidden":

@@ -87,6 +87,7 @@ class Role(Resource[Server]):
         name = inputs["name"]
 
         def work(session: Session) -> Properties:
+            """All of it in one transaction."""
             _check_that_passwords_can_be_read(client, session, inputs)
             session.execute(create_statement(inputs, _hashed(session, name, _password(inputs))))
             for statement in [*setting_statements(name, {}, inputs), *membership_statements(name, (), inputs.get("roles") or ())]:
@@ -110,6 +111,7 @@ class Role(Resource[Server]):
         name = new["name"]
 
         def work(session: Session) -> Properties:
+            """All of it in one transaction."""
             _check_that_passwords_can_be_read(client, session, new)
             lock_role(session, old["name"])
             if old["name"] != name:
