@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pulumi
+import pulumi_postgresql
+import pulumi_rabbitmq
 import pytest
 
 from tests.unit.components.recorder import Recorded, Recorder
@@ -109,14 +112,20 @@ def test_no_password_stands_outside_a_secret(environment: Recorder) -> None:
         assert "canary-" not in str(found.inputs), found.name
 
 
-def test_data_is_protected_everywhere_but_on_a_laptop(run_stack: Callable[..., Recorder]) -> None:
-    from settings import load_stack  # the stack files' own word for it
+@pytest.mark.parametrize(("stack", "protected"), [("live", True), ("test", True), ("dev", True), ("kind", False)])
+def test_data_is_protected_everywhere_but_on_a_laptop(
+    stack: str, protected: bool, run_stack: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    for kind in (pulumi_postgresql.Database, pulumi_rabbitmq.VHost):
 
-    for stack in ("live", "test", "dev"):
-        with pytest.raises(Exception, match="ca_certificate_file") as refused:
-            load_stack(stack, environ={"HIGHSTREETLY_POSTGRES_ADMIN_PASSWORD": "x", "HIGHSTREETLY_RABBITMQ_ADMIN_PASSWORD": "x"})
-        assert "protect_data" not in str(refused.value)
-        assert run_stack(stack).of("Database")
+        def record(self: Any, *words: Any, original: Any = kind.__init__, opts: pulumi.ResourceOptions, **more: Any) -> None:
+            seen.append(bool(opts.protect))
+            original(self, *words, opts=opts, **more)
+
+        monkeypatch.setattr(kind, "__init__", record)
+    run_stack(stack)
+    assert seen == [protected] * (len(CONTEXTS) + 1)
 
 
 def test_images_are_the_environment_s_version_of_each_workload(live: Recorder) -> None:

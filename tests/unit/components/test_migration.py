@@ -42,6 +42,11 @@ def test_no_config_map_is_too_large_however_large_the_scripts(sizes: list[tuple[
     assert all(sum(len(text.encode()) for text in data.values()) < CONFIG_MAP_BYTES_MAX for data in maps)
 
 
+def test_more_than_ten_pieces_of_one_script_stay_in_their_order() -> None:
+    content = {"V1__x.sql": "".join(letter * PIECE_BYTES_MAX for letter in "abcdefghijkl").encode()}
+    assert joined(config_map_data(content)) == content
+
+
 def jobs(recorder: Recorder) -> dict[str, dict[str, Any]]:
     return {
         job.name.removesuffix("-job"): {"name": job.metadata["name"], **job.spec, "labels": job.metadata["labels"]}
