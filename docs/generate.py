@@ -24,10 +24,11 @@ from settings.vocabulary import Model  # noqa: E402 - after the path is set
 
 STACK_FILE = "`Pulumi.<stack>.yaml` says under `config` how one environment differs. At least one of the two halves must be there."
 SECRETS = """\
-Each is needed where the stack holds an environment. Set it with `pulumi config set --secret`, or by its variable, which comes first."""
+The administrators' are needed where the stack holds an environment, the token where it has zones or public names, the webhooks'
+where it is public. Set one with `pulumi config set --secret`, or by its variable, which comes first."""
 TARGET = ROOT / "docs" / "configuration.md"
 HEADER = "| key | type | default | meaning |\n|---|---|---|---|"
-WORDS = {"str": "text", "int": "whole number", "bool": "true or false"}
+WORDS = {"str": "text", "int": "whole number", "bool": "true or false", "WebhookName": "webhook"}
 REQUIRED = "must be given"
 
 INTRODUCTION = """\
@@ -63,13 +64,18 @@ def rows(model: type[Model], prefix: str = "", given: Model | None = None) -> It
     """Every key below ``model``, the outer ones first; ``given`` is the instance whose values are the defaults."""
     hints = get_type_hints(model)
     for name, field in model.model_fields.items():
-        key, written = f"{prefix}{name}", str(model.__annotations__[name])
+        key, written = f"{prefix}{name}", _annotation(model, name)
         inner = _model_in(hints[name])
         default = getattr(given, name) if given else None if field.is_required() else field.default
         yield Row(key, _type(written, field), _default(field, given, default), _meaning(written, field, inner))
         if inner:
             below = f"{key}.<name>." if written.startswith("dict") else f"{key}."
             yield from rows(inner, below, default if isinstance(default, inner) else None)
+
+
+def _annotation(model: type[Model], name: str) -> str:
+    """A field's type as it is written, in the model or the one it extends."""
+    return next(str(part.__annotations__[name]) for part in model.__mro__ if name in getattr(part, "__annotations__", {}))
 
 
 def _model_in(hint: Any) -> type[Model] | None:
@@ -84,7 +90,11 @@ def _type(written: str, field: FieldInfo) -> str:
     """A field's type in words: `tuple[Name, ...]` is a list of Name."""
     bare = written.replace(" | None", "")
     if found := re.fullmatch(r"tuple\[(\w+), \.\.\.\]", bare):
-        return f"list of {found[1]}"
+        return f"list of {WORDS.get(found[1], found[1])}"
+    if found := re.fullmatch(r"dict\[(\w+), tuple\[(\w+), \.\.\.\]\]", bare):
+        return f"mapping of {WORDS.get(found[1], found[1])} to lists of {found[2]}"
+    if found := re.fullmatch(r"Literal\[(.*)\]", bare):
+        return found[1].replace('"', "`").replace(", ", " or ")
     if found := re.fullmatch(r"dict\[(\w+), (\w+)\]", bare):
         value = WORDS.get(found[2], found[2] if hasattr(vocabulary, found[2]) else "keys below")
         return f"mapping of {found[1]} to {value}"
@@ -107,7 +117,7 @@ def _default(field: FieldInfo, given: Model | None, default: object) -> str:
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return f"`{default}`"
+    return ", ".join(f"`{part}`" for part in default) if isinstance(default, tuple) else f"`{default}`"
 
 
 def _meaning(written: str, field: FieldInfo, inner: type[Model] | None) -> str:

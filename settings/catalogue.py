@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from settings.errors import Mistake, nearest
-from settings.vocabulary import Mebibytes, Millicores, Model, Name, Port
+from settings.vocabulary import Host, Kibibytes, Mebibytes, Millicores, Model, Name, Port, UrlPath
+from settings.webhooks import WebhookName
 
 FILE = "catalogue.yaml"
 HTTP_PORT = 8080
@@ -25,10 +26,20 @@ class Resources(Model):
     memory_limit_mib: Mebibytes = 128
 
 
+class Ingress(Model):
+    """How a service or UI is reached from outside; `ingress: {}` is its own name under the environment's domain, over HTTPS."""
+
+    hosts: tuple[Host, ...] = Field(default=(), description="names it answers to; none: its own name")
+    paths: tuple[UrlPath, ...] = Field(default=("/",), min_length=1, description="which part of these hosts is its own")
+    request_size_max_kib: Kibibytes = Field(default=1024, description="a larger request is answered with 413")
+
+
 class Api(Model):
     """A context's HTTP service."""
 
     calls: tuple[Name, ...] = Field(default=(), description="contexts whose API this one calls")
+    ingress: Ingress | None = Field(default=None, description="how it is reached from outside; without it not at all")
+    webhooks: tuple[WebhookName, ...] = Field(default=(), description="events of payment services that it takes")
     port: Port = HTTP_PORT
     resources: Resources = Resources()
 
@@ -52,6 +63,7 @@ class Ui(Model):
     """A web interface served by NGINX, which passes /api/<context>/ on to the APIs that it calls."""
 
     calls: tuple[Name, ...] = Field(default=(), description="contexts whose API this UI calls")
+    ingress: Ingress | None = Field(default=None, description="how it is reached from outside; without it not at all")
     port: Port = HTTP_PORT
     resources: Resources = Resources(cpu_request_millicores=10, memory_request_mib=24, memory_limit_mib=64)
 
@@ -68,6 +80,8 @@ class Workload:
     calls: tuple[str, ...] = ()
     subscribes_to: tuple[str, ...] = ()
     resources: Resources
+    ingress: Ingress | None = None
+    webhooks: tuple[WebhookName, ...] = ()
 
 
 class Catalogue(Model):
@@ -80,7 +94,16 @@ class Catalogue(Model):
         """Every deployment: APIs and receivers by context, then the UIs."""
         for name, context in self.contexts.items():
             api = context.api
-            yield Workload(name=f"{name}-api", role="api", context=name, port=api.port, calls=api.calls, resources=api.resources)
+            yield Workload(
+                name=f"{name}-api",
+                role="api",
+                context=name,
+                port=api.port,
+                calls=api.calls,
+                resources=api.resources,
+                ingress=api.ingress,
+                webhooks=api.webhooks,
+            )
             if receiver := context.receiver:
                 yield Workload(
                     name=f"{name}-receiver",
@@ -91,7 +114,7 @@ class Catalogue(Model):
                     resources=receiver.resources,
                 )
         for name, ui in self.uis.items():
-            yield Workload(name=name, role="ui", port=ui.port, calls=ui.calls, resources=ui.resources)
+            yield Workload(name=name, role="ui", port=ui.port, calls=ui.calls, resources=ui.resources, ingress=ui.ingress)
 
 
 def cross_check(raw: Mapping[str, object]) -> list[Mistake]:
@@ -108,10 +131,23 @@ def cross_check(raw: Mapping[str, object]) -> list[Mistake]:
         ]
         for key, names in partners:
             mistakes += _unknown_partners(f"contexts.{context}.{key}", names, contexts, own=context)
+    mistakes += _webhooks_taken_twice(contexts)
     for ui, parts in uis.items():
         mistakes += _unknown_partners(f"uis.{ui}.calls", _mapping(parts).get("calls"), contexts, own="")
         if ui in contexts:
             mistakes.append(Mistake(FILE, f"uis.{ui}", f"a context has the name {ui!r} too", "give the UI another name"))
+    return mistakes
+
+
+def _webhooks_taken_twice(contexts: Mapping[str, object]) -> list[Mistake]:
+    mistakes, taken = [], dict[str, str]()
+    for context, parts in contexts.items():
+        webhooks = _mapping(_mapping(parts).get("api")).get("webhooks")
+        for webhook in webhooks if isinstance(webhooks, list) else []:
+            if str(webhook) in taken:
+                problem = f"{webhook} is taken by {taken[str(webhook)]} too"
+                mistakes.append(Mistake(FILE, f"contexts.{context}.api.webhooks", problem, "a webhook has one receiver: leave it with one"))
+            taken.setdefault(str(webhook), context)
     return mistakes
 
 

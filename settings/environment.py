@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from settings.catalogue import Catalogue, Resources, Workload
 from settings.errors import Mistake, nearest
+from settings.public import Public
 from settings.vocabulary import (
     Address,
     Domain,
+    Email,
+    Host,
     Image,
     Mebibytes,
     Millicores,
     Model,
     Name,
+    Nameserver,
+    Network,
     Port,
     Replicas,
+    Seconds,
+    Url,
     Version,
     WorkloadName,
 )
@@ -64,6 +71,7 @@ class WorkloadOverride(Model):
     version: Version | None = None
     replicas: Replicas | None = None
     resources: Resources | None = None
+    hosts: tuple[Host, ...] | None = Field(default=None, min_length=1, description="its public names here, instead of the catalogue's")
 
 
 class EnvironmentSettings(Model):
@@ -76,6 +84,7 @@ class EnvironmentSettings(Model):
     protect_data: bool = Field(default=True, description="refuse to delete databases and the vhost")
     images: Images = Images()
     quota: Quota = Quota()
+    public: Public | None = Field(default=None, description="how it is reached from outside; without it not at all")
     services: dict[WorkloadName, WorkloadOverride] = Field(default={}, description="differences by service or UI")
     postgres: Postgres
     rabbitmq: RabbitMq
@@ -114,12 +123,113 @@ def tag_of(image: str) -> str:
     return image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[2]
 
 
+class Chart(Model):
+    """A Helm chart."""
+
+    chart: str = Field(min_length=1, description="`oci://…`, a name in `repository`, or the path of a folder")
+    repository: Url | None = Field(default=None, description="the repository that holds it")
+    version: Version = Field(description="the chart's version")
+
+
+class CertManagerChart(Chart):
+    """cert-manager's: https://cert-manager.io/docs/releases/."""
+
+    chart: str = Field(
+        default="oci://quay.io/jetstack/charts/cert-manager", description="`oci://…`, a name in `repository`, or the path of a folder"
+    )
+    version: Version = Field(default="v1.21.2", description="the chart's version")
+
+
+class TraefikChart(Chart):
+    """Traefik's: https://github.com/traefik/traefik-helm-chart."""
+
+    chart: str = Field(
+        default="oci://ghcr.io/traefik/helm/traefik", description="`oci://…`, a name in `repository`, or the path of a folder"
+    )
+    version: Version = Field(default="41.6.0", description="the chart's version")
+
+
+class MetalLbChart(Chart):
+    """MetalLB's: https://metallb.universe.tf/installation/."""
+
+    chart: str = Field(default="metallb", description="`oci://…`, a name in `repository`, or the path of a folder")
+    repository: Url | None = Field(default="https://metallb.github.io/metallb", description="the repository that holds it")
+    version: Version = Field(default="0.16.1", description="the chart's version")
+
+
+class Issuer(Model):
+    """An ACME server that certifies the platform's names through DNS01."""
+
+    server: Url = Field(description="its directory, for example https://acme-v02.api.letsencrypt.org/directory")
+    email: Email = Field(description="where it sends what concerns the account")
+    propagation_seconds: Seconds = Field(default=30, description="how long a challenge's record may take to be seen everywhere")
+    ca_certificate_file: str | None = Field(
+        default=None, description="the CA that signed its server's certificate (PEM), if no public one did"
+    )
+
+
+class Certificates(Model):
+    """cert-manager and its issuers."""
+
+    issuers: dict[WorkloadName, Issuer] = Field(min_length=1)
+    nameservers: tuple[Nameserver, ...] = Field(
+        default=("1.1.1.1:53", "8.8.8.8:53"), min_length=1, description="where it looks up which zone a name lies in"
+    )
+    ca_certificate_file: str | None = Field(
+        default=None, description="the CA it trusts for DigitalOcean's API instead of the system's (PEM), where that is emulated"
+    )
+    cert_manager: CertManagerChart = CertManagerChart()
+
+
+class IngressController(Model):
+    """Traefik, which takes every request from outside."""
+
+    replicas: Replicas = 2
+    address: Address | None = Field(default=None, description="its address on the cluster's network, one of the load balancer's")
+    https_node_port: int | None = Field(default=None, ge=30000, le=32767, description="instead of an address: a port of every node")
+    http_node_port: int | None = Field(default=None, ge=30000, le=32767, description="the same for plain HTTP, which redirects to HTTPS")
+    trusted_proxies: tuple[Network, ...] = Field(default=(), description="proxies before it whose word about the sender's address counts")
+    traefik: TraefikChart = TraefikChart()
+
+    @model_validator(mode="after")
+    def _has_one_door(self) -> IngressController:
+        if (self.address is None) == (self.https_node_port is None or self.http_node_port is None):
+            raise ValueError("it needs either an address or both node ports; write address, or http_node_port and https_node_port")
+        return self
+
+
+class LoadBalancer(Model):
+    """MetalLB: gives Services addresses of the cluster's own network, answered for by one node at a time (layer 2)."""
+
+    addresses: tuple[str, ...] = Field(min_length=1, description="ranges outside DHCP, for example [10.10.0.80-10.10.0.89]")
+    metallb: MetalLbChart = MetalLbChart()
+
+
+class Dns(Model):
+    """The DigitalOcean domains that the platform's names lie in."""
+
+    zones: tuple[Domain, ...] = Field(min_length=1)
+    protect: bool = Field(default=True, description="refuse to delete the zones")
+    digitalocean_api: Url = Field(default="https://api.digitalocean.com", description="the API that makes them")
+
+
 class ClusterSettings(Model):
     """What one cluster has once."""
+
+    dns: Dns | None = Field(default=None, description="the zones; a zone that is there already is imported, see docs/runbooks")
+    certificates: Certificates | None = Field(default=None, description="cert-manager and its issuers")
+    ingress_controller: IngressController | None = Field(default=None, description="Traefik")
+    load_balancer: LoadBalancer | None = Field(default=None, description="MetalLB, where the cluster's network has no load balancer")
 
     priority_classes: dict[WorkloadName, int] = Field(
         default={}, description="scheduling priorities, higher wins; at most 1000000000 (Kubernetes reserves what is above)"
     )
+
+    @model_validator(mode="after")
+    def _has_zones_to_certify(self) -> ClusterSettings:
+        if self.certificates and not self.dns:
+            raise ValueError("certificates need zones in which to answer challenges; add dns.zones, for example [highstreet.ly]")
+        return self
 
 
 def cross_check(environment: Mapping[str, object], catalogue: Catalogue, file: str) -> list[Mistake]:

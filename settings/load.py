@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from pydantic import ValidationError
 
 from settings import catalogue as catalogue_module
 from settings import environment as environment_module
+from settings import public as public_module
 from settings.catalogue import Catalogue
 from settings.environment import ClusterSettings, EnvironmentSettings
 from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
 from settings.migrations import Migrations, read_migrations
+from settings.public import webhook_secrets
 from settings.vocabulary import Model, Name
 
 PROJECT = "highstreetly"
@@ -28,8 +31,17 @@ LOCAL_SETTINGS_VARIABLE = "HIGHSTREETLY_LOCAL_SETTINGS"
 SECRETS = {
     "postgres_admin_password": "the password of the PostgreSQL administrator",
     "rabbitmq_admin_password": "the password of the RabbitMQ administrator",
+    "digitalocean_token": "the token that writes DNS records (DigitalOcean: API, custom scopes, domain)",
+    "stripe_webhook_secret": "the signing secret of Stripe's webhook for the platform's account (whsec_…)",
+    "stripe_connect_webhook_secret": "the signing secret of Stripe's webhook for the shops' accounts (whsec_…)",
+    "chargebee_webhook_user": "the user name that ChargeBee's webhook signs in with",
+    "chargebee_webhook_password": "the password that ChargeBee's webhook signs in with",
 }
-"""Secret settings of an environment: `pulumi config set --secret highstreetly:NAME`, or the environment variable HIGHSTREETLY_NAME."""
+"""Secret settings of a stack: `pulumi config set --secret highstreetly:NAME`, or the environment variable HIGHSTREETLY_NAME."""
+DATA_SECRETS = ("postgres_admin_password", "rabbitmq_admin_password")
+
+ADOPTED_RECORDS_VARIABLE = "HIGHSTREETLY_ADOPTED_RECORDS"
+"""Set by a deploy for one run: the DNS records, as JSON, that it found and was told to take over."""
 
 OBJECTS = ("environment", "cluster")
 ESTATES = ("datacenter", "local")
@@ -51,8 +63,19 @@ class Settings:
     """The platform CA in PEM form; empty where the stack holds no environment."""
     ca_certificate_path: str
     migrations: Mapping[str, Migrations]
+    authorities: Mapping[str, str]
+    """The content of the CA files that the cluster half names, by path."""
+    adopted_records: Mapping[str, str]
+    """DNS records that a deploy found and takes over: record ID by host."""
     secrets: Mapping[str, Any] = field(repr=False)
     """By name: an Output inside a Pulumi program, a str or None (encrypted, not readable here) outside."""
+
+    @property
+    def digitalocean_api(self) -> str:
+        """The API that makes the stack's zones and records; empty where it has none."""
+        if self.cluster and self.cluster.dns:
+            return self.cluster.dns.digitalocean_api
+        return self.environment.public.digitalocean_api if self.environment and self.environment.public else ""
 
 
 def load_program() -> Settings:
@@ -142,17 +165,31 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
             if key == "environment" and isinstance(merged, Mapping):
                 _check_stack_name(stack, file, mistakes)
                 mistakes += environment_module.cross_check(merged, catalogue, file) if catalogue else []
+                others = _neighbours(stack, str(estate), root, "environment")
+                mistakes += public_module.cross_check(merged, catalogue, file, others) if catalogue else []
+                mistakes += _unknown_issuer(stack, merged, values, str(estate), root)
     if not parts:
         problem = f"neither {PROJECT}:environment nor {PROJECT}:cluster"
         mistakes.append(Mistake(file, PROJECT, problem, "add what the stack shall contain"))
-    secrets = _secrets(values, environ, file, mistakes) if "environment" in values else {}
+    secrets = _secrets(values, _needed_secrets(values, catalogue), environ, file, mistakes)
     migrations = read_migrations(root, list(catalogue.contexts), mistakes) if catalogue else {}
     ca_path, ca_certificate = _ca_certificate(parts.get("environment"), root, file, mistakes)
+    authorities = _authorities(parts.get("cluster"), root, file, mistakes)
     if mistakes:
         raise SettingsError(mistakes)
     assert catalogue is not None
     return Settings(
-        stack, str(estate), catalogue, parts.get("environment"), parts.get("cluster"), ca_certificate, ca_path, migrations, secrets
+        stack=stack,
+        estate=str(estate),
+        catalogue=catalogue,
+        environment=parts.get("environment"),
+        cluster=parts.get("cluster"),
+        ca_certificate=ca_certificate,
+        ca_certificate_path=ca_path,
+        migrations=migrations,
+        authorities=authorities,
+        adopted_records=json.loads(environ.get(ADOPTED_RECORDS_VARIABLE) or "{}"),
+        secrets=secrets,
     )
 
 
@@ -179,8 +216,11 @@ def _parse_object(model: type[M], raw: object, file_of: Callable[[tuple[Any, ...
     try:
         return model.model_validate(raw)
     except ValidationError as error:
-        fields = FieldNames(model)
-        for detail, mistake in zip(error.errors(include_url=False), mistakes_of(error, "", prefix, fields), strict=True):
+        fields, details = FieldNames(model), error.errors(include_url=False)
+        for detail, mistake in zip(details, mistakes_of(error, "", prefix, fields), strict=True):
+            within = any(other["loc"][: len(detail["loc"])] == detail["loc"] for other in details if other is not detail)
+            if detail["type"] == "too_short" and within:
+                continue  # a list is also called too short when its only entry is wrong
             mistakes.append(Mistake(file_of(tuple(detail["loc"])), mistake.key, mistake.problem, mistake.remedy))
         return None
 
@@ -226,19 +266,78 @@ def _ca_certificate(environment: EnvironmentSettings | None, root: Path, file: s
     if environment is None:
         return "", ""
     path = root / environment.ca_certificate_file
-    key = f"{PROJECT}:environment.ca_certificate_file"
+    return str(path), _read_certificate(path, file, f"{PROJECT}:environment.ca_certificate_file", mistakes)
+
+
+def _authorities(cluster: ClusterSettings | None, root: Path, file: str, mistakes: list[Mistake]) -> dict[str, str]:
+    certificates = cluster.certificates if cluster else None
+    if certificates is None:
+        return {}
+    prefix = f"{PROJECT}:cluster.certificates"
+    named = {f"{prefix}.ca_certificate_file": certificates.ca_certificate_file}
+    named |= {f"{prefix}.issuers.{name}.ca_certificate_file": issuer.ca_certificate_file for name, issuer in certificates.issuers.items()}
+    return {path: _read_certificate(root / path, file, key, mistakes) for key, path in named.items() if path}
+
+
+def _read_certificate(path: Path, file: str, key: str, mistakes: list[Mistake]) -> str:
     if not path.is_file():
-        mistakes.append(Mistake(file, key, f"there is no file {path}", "put the platform CA's certificate there"))
-        return str(path), ""
+        mistakes.append(Mistake(file, key, f"there is no file {path}", "put the CA's certificate there"))
+        return ""
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     if not text.startswith("-----BEGIN CERTIFICATE-----"):
         mistakes.append(Mistake(file, key, f"{path} is not a certificate in PEM form", "it begins with -----BEGIN CERTIFICATE-----"))
-    return str(path), text + "\n"
+    return text + "\n"
 
 
-def _secrets(values: Mapping[str, object], environ: Mapping[str, str], file: str, mistakes: list[Mistake]) -> dict[str, object]:
+def _neighbours(stack: str, estate: str, root: Path, part: str) -> dict[str, Mapping[str, object]]:
+    """The same part of the estate's other stacks, by file, as written there."""
+    found = {}
+    for other in stacks(root):
+        if other != stack and estate_of(other, root) == estate:
+            try:
+                config = _read_yaml(root / f"Pulumi.{other}.yaml", other).get("config") or {}
+            except SettingsError:
+                continue  # its own run says what is wrong with it
+            if isinstance(config.get(f"{PROJECT}:{part}"), Mapping):
+                found[f"Pulumi.{other}.yaml"] = config[f"{PROJECT}:{part}"]
+    return found
+
+
+def _unknown_issuer(stack: str, environment: Mapping[str, Any], values: Mapping[str, object], estate: str, root: Path) -> list[Mistake]:
+    """A mistake where the environment's issuer is none of its cluster's, which this stack or another of the estate describes."""
+    public = environment.get("public")
+    if not isinstance(public, Mapping):
+        return []
+    clusters = {f"Pulumi.{stack}.yaml": values["cluster"]} if "cluster" in values else _neighbours(stack, estate, root, "cluster")
+    known = [name for cluster in clusters.values() for name in _mapping(_mapping(_mapping(cluster).get("certificates")).get("issuers"))]
+    issuer = str(public.get("issuer", public_module.Public.model_fields["issuer"].default))
+    if issuer in known:
+        return []
+    remedy = nearest(issuer, known) if known else f"describe it in {PROJECT}:cluster.certificates.issuers of the cluster's stack"
+    return [Mistake(f"Pulumi.{stack}.yaml", f"{PROJECT}:environment.public.issuer", f"there is no issuer {issuer!r}", remedy)]
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _needed_secrets(values: Mapping[str, object], catalogue: Catalogue | None) -> list[str]:
+    """The secret settings that what the stack contains cannot be without."""
+    environment, cluster = _mapping(values.get("environment")), _mapping(values.get("cluster"))
+    needed = list(DATA_SECRETS) if "environment" in values else []
+    if "public" in environment or "dns" in cluster or "certificates" in cluster:
+        needed.append("digitalocean_token")
+    if "public" in environment and catalogue:
+        needed += webhook_secrets(catalogue)
+    return needed
+
+
+def _secrets(
+    values: Mapping[str, object], needed: list[str], environ: Mapping[str, str], file: str, mistakes: list[Mistake]
+) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, meaning in SECRETS.items():
+    for name in needed:
+        meaning = SECRETS[name]
         variable = f"HIGHSTREETLY_{name.upper()}"
         if environ.get(variable):
             found[name] = environ[variable]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class Migrations:
     def newest(self) -> str:
         """The highest version among the scripts, as Flyway's history shows it; empty when there is none."""
         versions = [version for name in self.scripts if (version := version_of(name))]
-        return max(versions, key=_order, default="")
+        return max(versions, key=order, default="")
 
     def digest(self, *more: str) -> str:
         """A hash of the scripts' names and contents, and of ``more``."""
@@ -46,7 +46,8 @@ def version_of(script: str) -> str:
     return match["version"].replace("_", ".") if match else ""
 
 
-def _order(version: str) -> tuple[int, ...]:
+def order(version: str) -> tuple[int, ...]:
+    """A version as Flyway compares it: number by number."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -59,12 +60,13 @@ def read_migrations(root: Path, contexts: Sequence[str], mistakes: list[Mistake]
             mistakes.append(Mistake(f"{FOLDER}/{path.name}", "-", "there is no such context", nearest(path.name, contexts)))
     common = _read_folder(folder / COMMON, mistakes)
     for name in common:
-        if (version := version_of(name)) and _order(version)[0] != 0:
+        if (version := version_of(name)) and order(version)[0] != 0:
             mistakes.append(Mistake(f"{FOLDER}/{COMMON}/{name}", "-", "a common script must be version 0", "move it to a context's folder"))
     found = {}
     for context in contexts:
         scripts = {**common, **_read_folder(folder / context, mistakes)}
         _check_versions(context, scripts, mistakes)
+        _check_statements(context, scripts, common, mistakes)
         found[context] = Migrations(context, scripts)
     return found
 
@@ -87,7 +89,15 @@ def _check_versions(context: str, scripts: dict[str, bytes], mistakes: list[Mist
     for name in sorted(scripts):
         if not (version := version_of(name)):
             continue
-        other = seen.setdefault(_order(version), name)
+        other = seen.setdefault(order(version), name)
         if other != name:
             problem = f"{name} and {other} have the same version"
             mistakes.append(Mistake(f"{FOLDER}/{context}/{name}", "-", problem, "give the newer one the next free version"))
+
+
+def _check_statements(context: str, scripts: dict[str, bytes], common: Collection[str], mistakes: list[Mistake]) -> None:
+    from settings.migration_lint import lint  # here, as the lint reads this module's versions
+
+    for found in lint(scripts).findings:
+        folder = COMMON if found.script in common else context
+        mistakes.append(Mistake(f"{FOLDER}/{folder}/{found.script}:{found.line}", found.statement, found.why, found.instead))

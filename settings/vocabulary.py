@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -16,6 +16,10 @@ _WORKLOAD = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9./_{}:-]*?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?")
 _VERSION = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
+_URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
+_NAMESERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
+_EMAIL = re.compile(r"[^@\s]+@[a-z0-9.-]+\.[a-z]{2,}")
 
 
 class Model(BaseModel):
@@ -55,6 +59,43 @@ def _version(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if value == "@" or _LABEL.fullmatch(value):
+        return value
+    if "." not in value:
+        raise ValueError(
+            f"{value!r} is not a host; write a name under the domain, @ for the domain itself, or a full name, for example shop"
+        )
+    try:
+        return _domain(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a host; write it in lower case, for example shop or www.highstreet.ly") from None
+
+
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value) or (value != "/" and value.endswith("/")) or "//" in value:
+        raise ValueError(f"{value!r} is not a path; begin it with / and do not end it so, for example /menu")
+    return value
+
+
+def _url(value: str) -> str:
+    if not _URL.fullmatch(value):
+        raise ValueError(f"{value!r} is not a URL; for example https://api.digitalocean.com")
+    return value
+
+
+def _nameserver(value: str) -> str:
+    if not _NAMESERVER.fullmatch(value):
+        raise ValueError(f"{value!r} is not a name server; write a name or an address, for example 1.1.1.1:53")
+    return value
+
+
+def _email(value: str) -> str:
+    if not _EMAIL.fullmatch(value):
+        raise ValueError(f"{value!r} is not an e-mail address; for example ops@highstreet.ly")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_name)]
 """A bounded context, UI or environment: part of database, vhost, role and namespace names."""
 
@@ -64,6 +105,21 @@ WorkloadName = Annotated[str, AfterValidator(_workload)]
 Domain = Annotated[str, AfterValidator(_domain)]
 """A DNS name in lower case, without a trailing dot."""
 
+Host = Annotated[str, AfterValidator(_host)]
+"""A public name: one label under the environment's domain (`shop`), `@` for the domain itself, or with dots a full name."""
+
+UrlPath = Annotated[str, AfterValidator(_path)]
+"""The beginning of a URL's path: `/menu` also serves /menu/today, not /menus."""
+
+Url = Annotated[str, AfterValidator(_url)]
+"""An address of an API."""
+
+Nameserver = Annotated[str, AfterValidator(_nameserver)]
+"""A DNS server: a name or an address, and a port where it is not 53."""
+
+Email = Annotated[str, AfterValidator(_email)]
+"""An e-mail address."""
+
 Image = Annotated[str, AfterValidator(_image)]
 """A container image; `{name}` and `{context}` are filled in; without tag or digest the environment's version is added."""
 
@@ -72,6 +128,9 @@ Version = Annotated[str, AfterValidator(_version)]
 
 Address = IPv4Address
 """The address of a machine. Network policies need an address, so it is not a host name."""
+
+Network = IPv4Network
+"""Addresses in one range, for example 203.0.113.0/24."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 """A TCP port."""
@@ -84,3 +143,9 @@ Millicores = Annotated[int, Field(ge=1, le=256_000)]
 
 Mebibytes = Annotated[int, Field(ge=1, le=4_194_304)]
 """2^20 bytes."""
+
+Kibibytes = Annotated[int, Field(ge=1, le=1_048_576)]
+"""2^10 bytes."""
+
+Seconds = Annotated[int, Field(ge=1, le=86_400)]
+"""A span of time, at most a day."""

@@ -27,6 +27,8 @@ def write_checkout(root: Path, change: dict[str, Any], ca_certificate: Path) -> 
     environment = {key: value for key, value in valid.items() if key not in change.get("without", [])}
     config = {"highstreetly:environment": merge(environment, change.get("environment", {})), **change.get("config", {})}
     (root / "Pulumi.try.yaml").write_text(yaml.safe_dump({"config": config}))
+    for name, content in change.get("stack_files", {}).items():
+        (root / name).write_text(yaml.safe_dump({"config": content}))
     for name, text in change.get("migrations", {}).items():
         path = root / "migrations" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,2 @@
+-- expect: nothing
+DROP INDEX CONCURRENTLY orders_by_day;

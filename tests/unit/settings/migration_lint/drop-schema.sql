@@ -1,0 +1,2 @@
+-- expect: line 2: DROP SCHEMA old: the release that runs still uses it; write it into V<version>__contract_<words>.sql, for after the last release that uses it
+DROP SCHEMA old CASCADE;

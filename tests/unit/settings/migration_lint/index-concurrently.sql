@@ -1,0 +1,2 @@
+-- expect: nothing
+CREATE UNIQUE INDEX CONCURRENTLY orders_by_number ON orders (number);

@@ -1,0 +1,3 @@
+-- expect: line 2: REFRESH MATERIALIZED VIEW totals: it holds ACCESS EXCLUSIVE on the view until it is filled: no reads; write REFRESH MATERIALIZED VIEW CONCURRENTLY totals
+REFRESH MATERIALIZED VIEW totals;
+REFRESH MATERIALIZED VIEW CONCURRENTLY totals;

@@ -1,0 +1,2 @@
+-- expect: nothing
+ALTER TABLE orders VALIDATE CONSTRAINT total_is_positive;
