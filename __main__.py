@@ -4,13 +4,23 @@ import pulumi
 
 from components.cluster import Cluster, ClusterArgs
 from components.environment import Environment, EnvironmentArgs
-from components.providers import data_providers
+from components.providers import providers
 from settings import load_program
 
 settings = load_program()
+outside = pulumi.ResourceOptions(providers=providers(settings))
+cluster = None
 
 if settings.cluster:
-    cluster = Cluster("cluster", ClusterArgs(settings=settings.cluster))
+    cluster = Cluster(
+        "cluster",
+        ClusterArgs(
+            settings=settings.cluster,
+            digitalocean_token=settings.secrets.get("digitalocean_token", ""),
+            authorities=settings.authorities,
+        ),
+        outside,
+    )
 
 if settings.environment:
     environment = Environment(
@@ -21,12 +31,13 @@ if settings.environment:
             catalogue=settings.catalogue,
             migrations=settings.migrations,
             ca_certificate=settings.ca_certificate,
+            secrets=settings.secrets,
+            adopted_records=settings.adopted_records,
+            zones=cluster.zones if cluster else [],
+            edge=cluster.edge if cluster else [],
         ),
-        pulumi.ResourceOptions(
-            providers=data_providers(
-                settings.environment.postgres, settings.environment.rabbitmq, settings.ca_certificate_path, dict(settings.secrets)
-            )
-        ),
+        outside,
     )
     pulumi.export("namespace", environment.namespace)
     pulumi.export("vhost", environment.vhost)
+    pulumi.export("urls", environment.urls)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
@@ -9,27 +10,42 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 from pulumi_kubernetes.scheduling.v1 import PriorityClass
 
 from components import naming, tokens
+from components.certificate_manager import CertificateManager, CertificateManagerArgs
+from components.ingress_controller import IngressController, IngressControllerArgs
+from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.zone import Zone, ZoneArgs
 from settings import ClusterSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """The settings of the cluster half of a stack."""
+    """The settings of the cluster half of a stack; ``authorities`` are the CA files they name, by path."""
 
     settings: ClusterSettings
+    digitalocean_token: pulumi.Input[str]
+    authorities: Mapping[str, str]
 
 
 class Cluster(pulumi.ComponentResource):
     """What a cluster has once:
 
-    - a PriorityClass for each class of environments, so that LIVE's pods displace TEST's and DEV's when a host is lost.
+    - a PriorityClass for each class of environments, so that LIVE's pods displace TEST's and DEV's when a host is lost
+    - Zone: the DNS zones
+    - CertificateManager: cert-manager and its issuers
+    - LoadBalancer, where the network has none
+    - IngressController
     """
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.CLUSTER, name, None, opts)
+        self.args = args
         self.child = pulumi.ResourceOptions(parent=self)
         for class_name, value in args.settings.priority_classes.items():
             self._create_priority_class(name, class_name, value)
+        self.zones: list[pulumi.Resource] = self._create_zones()
+        """What an environment's DNS records need."""
+        self.edge: list[pulumi.Resource] = [*self._create_certificate_manager(), *self._create_ingress_controller()]
+        """What an environment's own part of the edge needs: the types of cert-manager and Traefik."""
         self.register_outputs({"priority_classes": list(args.settings.priority_classes)})
 
     def _create_priority_class(self, name: str, class_name: str, value: int) -> None:
@@ -40,3 +56,29 @@ class Cluster(pulumi.ComponentResource):
             description=f"Pods of {class_name}; a higher value displaces a lower one.",
             opts=self.child,
         )
+
+    def _create_zones(self) -> list[pulumi.Resource]:
+        dns = self.args.settings.dns
+        return [Zone(zone, ZoneArgs(domain=zone, protect=dns.protect), self.child).domain for zone in dns.zones] if dns else []
+
+    def _create_certificate_manager(self) -> list[pulumi.Resource]:
+        certificates, dns = self.args.settings.certificates, self.args.settings.dns
+        if certificates is None or dns is None:
+            return []
+        args = CertificateManagerArgs(
+            settings=certificates,
+            zones=dns.zones,
+            digitalocean_token=self.args.digitalocean_token,
+            authorities=self.args.authorities,
+        )
+        return [CertificateManager("cert-manager", args, self.child).installed]
+
+    def _create_ingress_controller(self) -> list[pulumi.Resource]:
+        settings = self.args.settings
+        if settings.ingress_controller is None:
+            return []
+        after = []
+        if settings.load_balancer:
+            after.append(LoadBalancer("metallb", LoadBalancerArgs(settings=settings.load_balancer), self.child).advertisement)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=after)
+        return [IngressController("traefik", IngressControllerArgs(settings=settings.ingress_controller), opts).release]

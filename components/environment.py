@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ConfigMap
+from pulumi_kubernetes.core.v1 import ConfigMap, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicyIngressRuleArgs
 
 from components import naming, network, tokens
 from components.broker_user import BrokerUser, BrokerUserArgs
 from components.database import Database, DatabaseArgs
+from components.edge import Edge, EdgeArgs
 from components.migration import Migration, MigrationArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.pods import CA_FILE
+from components.public_host import PublicHost, PublicHostArgs
 from components.vhost import Vhost, VhostArgs
 from components.workload import NGINX_UID, SERVICE_UID, Workload, WorkloadArgs
 from settings.catalogue import Catalogue, Context
@@ -22,6 +25,8 @@ from settings.catalogue import Workload as WorkloadEntry
 from settings.environment import EnvironmentSettings
 from settings.flows import callers_of, machines_of
 from settings.migrations import Migrations
+from settings.public import is_below, public_hosts
+from settings.webhooks import WEBHOOKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,13 @@ class EnvironmentArgs:
     catalogue: Catalogue
     migrations: Mapping[str, Migrations]
     ca_certificate: str
+    secrets: Mapping[str, pulumi.Input[str]]
+    adopted_records: Mapping[str, str]
+    """DNS records that somebody made by hand and this environment takes over: record ID by host."""
+    zones: Sequence[pulumi.Resource] = ()
+    """The DNS zones, where this stack makes them."""
+    edge: Sequence[pulumi.Resource] = ()
+    """What brings the types of Traefik and cert-manager, where this stack does."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class Environment(pulumi.ComponentResource):
     - Vhost
     - per context: Database, BrokerUser, Migration
     - per service and UI: Workload, after its context's migration
+    - where it is public: Edge, and per name a PublicHost
     """
 
     def __init__(self, name: str, args: EnvironmentArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -62,6 +75,7 @@ class Environment(pulumi.ComponentResource):
         contexts = {context: self._create_context(context, parts) for context, parts in args.catalogue.contexts.items()}
         for entry in args.catalogue.workloads():
             self._create_workload(entry, contexts.get(entry.context, ContextParts([], None)))
+        self.urls = self._create_public_hosts(name)
         self.register_outputs({"namespace": self.namespace, "vhost": self.vhost})
 
     def _create_ca_config_map(self, name: str) -> pulumi.Output[str]:
@@ -145,20 +159,63 @@ class Environment(pulumi.ComponentResource):
                 resources=settings.resources_of(entry),
                 ca_config_map=self.ca_config_map,
                 priority_class=settings.priority_class,
-                environment=workload_environment(entry, settings.version_of(entry)),
-                secrets=context.secrets,
-                ingress=network.from_workloads(callers_of(self.args.catalogue, entry.name), entry.port),
+                environment=workload_environment(entry, settings.version_of(entry), public=settings.public is not None),
+                secrets=[*context.secrets, *self._create_webhook_secrets(entry)],
+                ingress=self._allowed_callers(entry),
                 egress=[network.to_dns(), *network.to_workloads(called), *network.to_machines(machines_of(entry), settings)],
                 after=[context.migration] if context.migration else [],
             ),
             self.child,
         )
 
+    def _allowed_callers(self, entry: WorkloadEntry) -> list[NetworkPolicyIngressRuleArgs]:
+        rules = network.from_workloads(callers_of(self.args.catalogue, entry.name), entry.port)
+        public = self.args.settings.public and (entry.ingress or entry.webhooks)
+        return [*rules, network.from_ingress_controller(entry.port)] if public else rules
 
-def workload_environment(entry: WorkloadEntry, version: str) -> dict[str, str]:
-    """The environment variables of a workload that are no secrets."""
+    def _create_webhook_secrets(self, entry: WorkloadEntry) -> list[pulumi.Input[str]]:
+        names = [secret for webhook in entry.webhooks for secret in WEBHOOKS[webhook].secrets]
+        if not names or self.args.settings.public is None:
+            return []
+        secret = Secret(
+            f"{entry.context}-webhooks",
+            metadata=ObjectMetaArgs(namespace=self.namespace, labels=naming.labels(entry.context, "webhooks")),
+            immutable=True,
+            string_data={name.upper(): self.args.secrets[name] for name in names},
+            opts=self.child,
+        )
+        return [secret.metadata.name]
+
+    def _create_public_hosts(self, name: str) -> list[str]:
+        args = self.args
+        public, hosts = args.settings.public, public_hosts(args.catalogue, args.settings)
+        if public is None:
+            return []
+        Edge(
+            f"{name}-edge",
+            EdgeArgs(namespace=self.namespace, domain=args.settings.domain, public=public, hosts=hosts, after=args.edge),
+            self.child,
+        )
+        for host in hosts:
+            own_certificate = not (public.wildcard and is_below(host.host, args.settings.domain))
+            host_args = PublicHostArgs(
+                namespace=self.namespace,
+                environment=args.environment,
+                public=public,
+                host=host,
+                own_certificate=own_certificate,
+                adopted_record=args.adopted_records.get(host.host),
+                after=args.zones,
+            )
+            PublicHost(host.object_name, host_args, self.child)
+        return [host.url for host in hosts]
+
+
+def workload_environment(entry: WorkloadEntry, version: str, *, public: bool) -> dict[str, str]:
+    """The environment variables of a workload that are no secrets; webhooks arrive only where the environment is public."""
     values = {"VERSION": version, "PORT": str(entry.port), "CALLS": ",".join(entry.calls)}
     if entry.role == "ui":
         return values | {"UI_NAME": entry.name}
     own = {"CONTEXT": entry.context, "ROLE": entry.role, "BROKER_CA": CA_FILE}
+    own |= {"WEBHOOKS": ",".join(entry.webhooks)} if entry.webhooks and public else {}
     return values | own | ({"SUBSCRIBES_TO": ",".join(entry.subscribes_to)} if entry.role == "receiver" else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_kubernetes import Provider
 from pulumi_kubernetes.core.v1 import (
     LimitRange,
     LimitRangeItemArgs,
@@ -31,10 +32,16 @@ class NamespaceArgs:
     quota: Quota
 
 
+def keeping_provider(name: str) -> Provider:
+    """The provider of the one object that may be there already: a namespace that was kept is taken over."""
+    return Provider(f"{name}-namespace-provider", upsert_existing_objects=True)
+
+
 class Namespace(pulumi.ComponentResource):
     """One environment's namespace:
 
-    - Namespace under Pod Security `restricted`
+    - Namespace under Pod Security `restricted`; it stays when the environment is deleted, with nothing but its certificates,
+      so that making the environment again asks no issuer for certificates that it has (Let's Encrypt issues five a week)
     - ResourceQuota and LimitRange
     - NetworkPolicy that denies everything, in and out; each workload opens exactly its own flows
     """
@@ -55,7 +62,7 @@ class Namespace(pulumi.ComponentResource):
         return KubernetesNamespace(
             f"{name}-namespace",
             metadata=ObjectMetaArgs(name=environment, labels={**naming.labels(environment, "environment"), **security}),
-            opts=self.child,
+            opts=pulumi.ResourceOptions(parent=self, provider=keeping_provider(name), retain_on_delete=True),
         )
 
     def _create_quota(self, name: str, quota: Quota) -> None:

@@ -18,12 +18,23 @@ from settings.environment import EnvironmentSettings
 from settings.flows import Machine
 
 DNS_PORT = 53
+INGRESS_NAMESPACE = "traefik"
+INGRESS_CONTROLLER = "traefik"
 
 
 def from_workloads(callers: Iterable[str], port: int) -> list[NetworkPolicyIngressRuleArgs]:
     """Lets the named workloads of the same namespace connect to ``port``; without callers nothing may."""
     peers = [_workload(name) for name in callers]
     return [NetworkPolicyIngressRuleArgs(from_=peers, ports=[_tcp(port)])] if peers else []
+
+
+def from_ingress_controller(port: int) -> NetworkPolicyIngressRuleArgs:
+    """Lets the ingress controller pass requests from outside on to ``port``."""
+    controller = NetworkPolicyPeerArgs(
+        namespace_selector=LabelSelectorArgs(match_labels={"kubernetes.io/metadata.name": INGRESS_NAMESPACE}),
+        pod_selector=LabelSelectorArgs(match_labels={"app.kubernetes.io/name": INGRESS_CONTROLLER}),
+    )
+    return NetworkPolicyIngressRuleArgs(from_=[controller], ports=[_tcp(port)])
 
 
 def to_workloads(targets: Iterable[tuple[str, int]]) -> list[NetworkPolicyEgressRuleArgs]:

@@ -93,7 +93,8 @@ def test_a_service_gets_its_own_context_s_secrets_and_no_other(environment: Reco
             assert secrets == []
         else:
             context = name.split("-")[0]
-            assert [secret.rsplit("-", 1)[0] for secret in secrets] == [f"{context}-database", f"{context}-broker"]
+            webhooks = [f"{context}-webhooks"] if name in ("payments-api", "subscriptions-api") else []
+            assert [secret.rsplit("-", 1)[0] for secret in secrets] == [f"{context}-database", f"{context}-broker", *webhooks]
 
 
 def test_the_owner_s_password_reaches_the_migration_only(environment: Recorder) -> None:
