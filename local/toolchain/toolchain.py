@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from local.estate import cache_dir
-from local.toolchain.build import Builder
+from local.toolchain.build import Builder, install
 from local.toolchain.cache import new_entry
 from local.toolchain.pins import GO_MODULES, Pin, read_pins
 from local.toolchain.release import Releases, Unreachable
@@ -83,8 +83,12 @@ class Toolchain:
                 self.releases.install(name, pin, folder, progress)
                 source = "official release"
             except Unreachable as reason:
-                self.builder.build(name, pin, folder, progress)
-                source = f"built from its Go module ({reason})"
+                if pin.pypi:
+                    install(name, pin, folder)
+                    source = f"installed from its Python package ({reason})"
+                else:
+                    self.builder.build(name, pin, folder, progress)
+                    source = f"built from its Go module ({reason})"
             (folder / "source.txt").write_text(f"{source}, {time.monotonic() - started:.0f} s\n")
             progress.note(source.partition(" (")[0])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from local.addons import charts
 from local.toolchain.build import version_tuple
 from local.toolchain.pins import GO_MODULES, Pin, read_pins
 from local.toolchain.release import Unreachable, checksum_of
@@ -31,9 +32,10 @@ def test_another_pin_is_another_cache_entry(modules: Path, change: dict[str, obj
     assert pin_of("http://publisher").digest(modules) != pin_of("http://publisher", **change).digest(modules)
 
 
-@pytest.mark.parametrize("file", ["go.mod", "go.sum", "main.go"])
+@pytest.mark.parametrize("file", ["go.mod", "go.sum", "main.go", "program/main.go"])
 def test_another_source_is_another_cache_entry(modules: Path, file: str) -> None:
     before = pin_of("http://publisher").digest(modules)
+    (modules / "tool" / file).parent.mkdir(exist_ok=True)
     (modules / "tool" / file).write_text("changed\n")
     assert pin_of("http://publisher").digest(modules) != before
 
@@ -47,9 +49,12 @@ def test_an_unknown_key_of_a_pin_is_refused() -> None:
         pin_of("http://publisher", relase="http://publisher/tool")
 
 
-@pytest.mark.parametrize(("name", "pin"), [(name, pin) for name, pin in PINS.items() if name != "go"])
-def test_every_tool_can_be_built_from_a_committed_module(name: str, pin: Pin) -> None:
-    assert pin.build, name
+@pytest.mark.parametrize(("name", "pin"), PINS.items(), ids=PINS)
+def test_every_tool_can_be_had_from_a_package_registry(name: str, pin: Pin) -> None:
+    assert bool(pin.build) != bool(pin.pypi), f"{name}: either Go modules or a Python package"
+    if pin.pypi:
+        assert f"=={pin.version.lstrip('gov')}" in pin.pypi
+        assert pin.pypi.count("--hash=sha256:") == len(("x86_64", "aarch64"))
     for module in pin.build:
         assert (GO_MODULES / module / "go.mod").exists()
         assert (GO_MODULES / module / "go.sum").exists() or "require" not in (GO_MODULES / module / "go.mod").read_text()
@@ -63,8 +68,8 @@ def test_every_release_names_its_version_and_states_its_checksum(pin: Pin) -> No
     assert "{" not in pin.fill(pin.release) + pin.fill(pin.checksums)
 
 
-def test_every_committed_module_belongs_to_a_tool() -> None:
-    assert {path.name for path in GO_MODULES.iterdir()} == {module for pin in PINS.values() for module in pin.build}
+def test_every_committed_module_belongs_to_a_tool_or_holds_the_charts() -> None:
+    assert {path.name for path in GO_MODULES.iterdir()} == {module for pin in PINS.values() for module in pin.build} | {charts.MODULE}
 
 
 def test_the_engine_and_its_plugin_have_the_versions_of_their_sdks() -> None:

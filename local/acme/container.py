@@ -1,0 +1,163 @@
+"""Starting, asking and removing the estate's ACME server."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from pathlib import Path
+
+import httpx
+
+from local.acme import image
+from local.certificates import server_certificate
+from local.estate import Estate
+from local.image_store import digest_of
+from local.network import ensure_network
+from local.toolchain import Toolchain
+from ops.errors import PlatformError
+from ops.process import run
+
+MACHINE = "acme"
+PLACE = 13
+"""Its place in the estate's subnet."""
+NAMESERVER_PLACE = 12
+"""Where the DigitalOcean emulator answers for the zone: the place to which it asks whether a challenge's record is there."""
+ACME_PORT = 14000
+MANAGEMENT_PORT = 15000
+MEMORY_MIB = 128
+HEALTHY_SECONDS = 30
+ANSWER_SECONDS = 3
+CONTENT_LABEL = "ly.highstreet.content"
+"""The hash of what the container was started with: another one, another container."""
+INSIDE = "/etc/pebble"
+ENVIRONMENT = {
+    "PEBBLE_VA_NOSLEEP": "1",  # otherwise it sleeps up to 15 s before it looks for a challenge's record
+    "PEBBLE_AUTHZREUSE": "0",  # percent: each order is proven anew
+}
+# It also rejects 5 % of the nonces, as its own default is: a client that cannot repeat a request is found here.
+RETRY_AFTER_SECONDS = 1
+CERTIFICATE_DAYS = 90  # Let's Encrypt's: https://letsencrypt.org/docs/faq/
+DAY_SECONDS = 86_400
+
+
+def address(estate: Estate) -> str:
+    """The server's address on the estate's network."""
+    return str(estate.subnet[PLACE])
+
+
+def directory_url(estate: Estate) -> str:
+    """What an ACME client is told: the server's directory."""
+    return f"https://{address(estate)}:{ACME_PORT}/dir"
+
+
+def start(estate: Estate, toolchain: Toolchain | None = None) -> None:
+    """Start the server, anew where its settings or its certificate changed; nothing happens when it runs.
+
+    A server that starts forgets its accounts and makes a new root. Raises PlatformError when it does not start; it does not wait until
+    it answers.
+    """
+    tag, folder = image.ensure_image(toolchain or Toolchain()), _configure(estate)
+    content = digest_of(tag, repr(ENVIRONMENT), folder)
+    state = _state(estate)
+    if state != (content, True):
+        delete(estate)
+        ensure_network(estate)
+        run(
+            ["docker", "run", "--detach", *_options(estate, folder, content), tag, *_arguments(estate)],
+            what="The ACME server could not be started.",
+            remedy=f"docker ps --all; another container may hold the name {estate.container(MACHINE)} or the address {address(estate)}",
+        )
+
+
+def delete(estate: Estate) -> None:
+    """Remove the server; nothing happens when it is not there."""
+    run(["docker", "rm", "--force", "--volumes", estate.container(MACHINE)], check=False)
+
+
+def is_healthy(estate: Estate) -> bool:
+    """Whether the server gives its directory, with a certificate that the platform CA signed."""
+    try:
+        return "newOrder" in _get(estate, directory_url(estate)).json()
+    except (OSError, httpx.HTTPError, ValueError):
+        return False
+
+
+def wait_until_healthy(estate: Estate) -> None:
+    """Wait until the server answers; raises PlatformError with its last words after half a minute."""
+    deadline = time.monotonic() + HEALTHY_SECONDS
+    while not is_healthy(estate):
+        if time.monotonic() > deadline:
+            said = run(["docker", "logs", "--tail", "10", estate.container(MACHINE)], check=False).stdout
+            raise PlatformError(
+                f"The ACME server ({directory_url(estate)}) does not answer.", why=said.strip(), remedy="./hs down, then ./hs up"
+            )
+        time.sleep(0.1)
+
+
+def root_certificate(estate: Estate) -> str:
+    """The root (PEM) of what this server certifies, until it is started again; raises PlatformError when it does not answer."""
+    url = f"https://{address(estate)}:{MANAGEMENT_PORT}/roots/0"
+    try:
+        return _get(estate, url).text
+    except (OSError, httpx.HTTPError) as error:
+        raise PlatformError("The ACME server does not give its root certificate.", why=f"{url}: {error}", remedy="./hs up") from error
+
+
+def _get(estate: Estate, url: str) -> httpx.Response:
+    trust = ssl.create_default_context(cafile=estate.secrets.ca_certificate)
+    with httpx.Client(verify=trust, timeout=ANSWER_SECONDS, trust_env=False) as client:
+        return client.get(url).raise_for_status()
+
+
+def configuration(estate: Estate) -> str:
+    """The server's settings, with the paths as they are in its container."""
+    profile = {"description": "as Let's Encrypt certifies", "validityPeriod": CERTIFICATE_DAYS * DAY_SECONDS}
+    settings = {
+        "listenAddress": f"{address(estate)}:{ACME_PORT}",
+        "managementListenAddress": f"{address(estate)}:{MANAGEMENT_PORT}",
+        "certificate": f"{INSIDE}/server.crt",
+        "privateKey": f"{INSIDE}/server.key",
+        "httpPort": 80,
+        "tlsPort": 443,
+        "retryAfter": {"authz": RETRY_AFTER_SECONDS, "order": RETRY_AFTER_SECONDS},
+        "keyAlgorithm": "ecdsa",
+        "profiles": {"default": profile},
+    }
+    return json.dumps({"pebble": settings}, indent=2) + "\n"
+
+
+def _configure(estate: Estate) -> Path:
+    """Write what the container reads; returns the folder."""
+    folder = estate.data_dir / MACHINE
+    server_certificate(estate, folder, [MACHINE], [estate.subnet[PLACE]])
+    (folder / "pebble.json").write_text(configuration(estate))
+    return folder
+
+
+def _state(estate: Estate) -> tuple[str, bool]:
+    """What the container was started with, and whether it runs; empty without a container."""
+    form = f'{{{{index .Config.Labels "{CONTENT_LABEL}"}}}} {{{{.State.Running}}}}'
+    found = run(["docker", "container", "inspect", "--format", form, estate.container(MACHINE)], check=False)
+    content, _, running = found.stdout.strip().rpartition(" ")
+    return (content, running == "true") if found.returncode == 0 else ("", False)
+
+
+def _arguments(estate: Estate) -> list[str]:
+    return ["-config", f"{INSIDE}/pebble.json", "-dnsserver", f"{estate.subnet[NAMESERVER_PLACE]}:53"]
+
+
+def _options(estate: Estate, folder: Path, content: str) -> list[str]:
+    # Root without capabilities but one: it reads its key, whoever of this machine's users owns the estate.
+    confined = ["--user", "0:0", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--read-only"]
+    return [
+        *("--name", estate.container(MACHINE), "--hostname", MACHINE),
+        *("--network", estate.network, "--ip", address(estate)),
+        *("--label", estate.label, "--label", f"ly.highstreet.machine={MACHINE}", "--label", f"{CONTENT_LABEL}={content}"),
+        *("--restart", "unless-stopped", "--memory", f"{MEMORY_MIB}m", "--volume", f"{folder}:{INSIDE}:ro"),
+        *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
+        *confined,
+    ]
+
+
+__all__ = ["address", "configuration", "delete", "directory_url", "is_healthy", "root_certificate", "start", "wait_until_healthy"]

@@ -1,0 +1,63 @@
+"""Images of one static program each, made of a tool of the toolchain and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import image_store
+from local.toolchain import Toolchain
+from ops.console import Step
+
+DOCKERFILE = """\
+FROM scratch
+COPY {program} /usr/local/bin/{program}
+USER {user}
+ENTRYPOINT ["/usr/local/bin/{program}"]
+"""
+NONROOT = "65532:65532"
+"""Charts want a user that is not root, by its number: this one is what distroless images, too, call nonroot."""
+ROOT = "0:0"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of a tool of the toolchain, and the user as whom its image runs it."""
+
+    tool: str
+    name: str
+    user: str = NONROOT
+
+    @property
+    def dockerfile(self) -> str:
+        """How its image is made. Charts give arguments only, so the program is the entry point."""
+        return DOCKERFILE.format(program=self.name, user=self.user)
+
+
+def pins(toolchain: Toolchain, program: Program) -> str:
+    """The hash of what the image of a program is made from."""
+    return image_store.digest_of(program.dockerfile, toolchain.pins[program.tool].digest(toolchain.modules))
+
+
+def ensure(toolchain: Toolchain, program: Program, tag: str, *, official: bool) -> None:
+    """Have the engine hold the image of a program under the name ``tag``, which its publisher gave it if it is ``official``.
+
+    Raises PlatformError when it can neither be pulled nor made.
+    """
+    made_from = pins(toolchain, program)
+
+    def make(step: Step) -> None:
+        binary = toolchain.ensure([program.tool])[program.tool] / program.name
+        with tempfile.TemporaryDirectory(prefix="hs-program-") as folder:
+            context = Path(folder)
+            shutil.copy(binary, context)
+            (context / program.name).chmod(0o755)
+            (context / "Dockerfile").write_text(program.dockerfile)
+            image_store.build(tag, made_from, context, step)
+
+    image_store.ensure_image(tag, made_from, make, official=official)
+
+
+__all__ = ["NONROOT", "ROOT", "Program", "ensure", "pins"]
