@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import signal
@@ -11,6 +12,8 @@ import time
 import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from local.providers.components import COMPONENTS
 
 OPERATIONS_AT_ONCE = 32
 LONGEST_MESSAGE_BYTES = 400 * 1024 * 1024  # as the official plugins
@@ -24,8 +27,10 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         sys.stderr.write("usage: python -m local.providers NAME\n")
         return 2
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread exists, so that every one inherits it
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a plugin writes to standard error is shown to the user
+    if arguments[0] in COMPONENTS:
+        return _serve_component(COMPONENTS[arguments[0]], arguments[1:])
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread exists, so that every one inherits it
     _skip_the_sdk()
     import grpc as untyped_grpc
     from pulumi.runtime.proto import provider_pb2_grpc
@@ -44,6 +49,15 @@ def main(arguments: list[str]) -> int:
     threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     signal.sigwait(ENDINGS)
     os._exit(0)  # at once: the engine waits for us, and everything it asked for is answered
+
+
+def _serve_component(package: str, arguments: list[str]) -> int:
+    """Serve a component provider, which needs the whole SDK."""
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    for ending in ENDINGS:
+        signal.signal(ending, lambda *_: os._exit(0))
+    importlib.import_module(f"{package}.provider").serve(arguments)
+    return 0
 
 
 def _skip_the_sdk() -> None:

@@ -96,14 +96,14 @@ def _copy(files: list[Path], place: Path) -> None:
 
 
 def _write_stand_in(folder: Path, name: str, version: str, code: Path, python: Path | str) -> None:
-    from local.providers.packages import load
+    from local.providers.packages import version_of
 
-    standing = load(name)
-    if standing.version != version:
+    standing = version_of(name)
+    if standing != version:
         raise PlatformError(
             f"There is no plugin {name} {version} for Pulumi.",
-            why=f"The official one cannot be downloaded, and the stand-in is written for {standing.version}.",
-            remedy=f"set pulumi-{name}=={standing.version} in requirements/requirements.in, or run where get.pulumi.com can be reached",
+            why=f"The official one cannot be downloaded, and the stand-in is written for {standing}.",
+            remedy=f"set pulumi-{name}=={standing} in requirements/requirements.in, or run where get.pulumi.com can be reached",
         )
     interpreter = shlex.quote(str(python))
     script = f'#!/bin/sh\n{MARK}\nPYTHONPATH={shlex.quote(str(code))} PYTHONSAFEPATH=1 exec {interpreter} -m local.providers {name} "$@"\n'
