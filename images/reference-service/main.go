@@ -73,12 +73,16 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger) error 
 		Checks: map[string]web.Check{"database": database.Check},
 		Log:    log,
 	}
+	live := web.NewLive(health.About, ctx.Done(), log)
 	var session func(context.Context, *amqp.Connection) error
 	if settings.Role == config.API {
 		publisher := broker.NewPublisher(settings.Context, database, log)
 		session = publisher.Session
 		health.Checks["broker"] = func(ctx context.Context) error { return link.Check(ctx, publisher.Check) }
-		web.API{Context: settings.Context, Store: database, Stored: publisher.Wake, Calls: addresses(settings.Calls), Log: log}.Register(mux)
+		web.API{
+			Context: settings.Context, Store: database, Stored: publisher.Wake, Calls: addresses(settings.Calls), Webhooks: settings.Webhooks, Log: log,
+		}.Register(mux)
+		live.Register(mux)
 	} else {
 		receiver := broker.NewReceiver(settings.Context, settings.SubscribesTo, database, log)
 		session = receiver.Session
@@ -91,6 +95,7 @@ func serve(ctx context.Context, settings config.Config, log *slog.Logger) error 
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { link.Run(linked, session) })
 	err = listen(ctx, settings.Port, web.Logged(mux, log), log)
+	live.Wait()
 	unlink()
 	background.Wait()
 	log.Info("stopped")

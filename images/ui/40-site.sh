@@ -48,6 +48,20 @@ for context in $calls; do
         proxy_pass http://\$api;
         error_page 502 504 = @away;
     }
+    # With the host as the browser asked for it, port and all: the context compares it with the page's origin.
+    location = /api/$context/live {
+        set                \$api $context-api$domain;
+        rewrite            ^ /live break;
+        proxy_pass         http://\$api;
+        error_page         502 504 = @away;
+        proxy_read_timeout 75s;
+        proxy_set_header   Host              \$http_host;
+        proxy_set_header   X-Request-Id      \$request_id;
+        proxy_set_header   X-Forwarded-For   \$proxy_add_x_forwarded_for;
+        proxy_set_header   X-Forwarded-Proto \$scheme_outside;
+        proxy_set_header   Upgrade           \$upgrade;
+        proxy_set_header   Connection        \$connection_kept;
+    }
 LOCATION
 done
 printf '{"ui":"%s","version":"%s","calls":[%s]}\n' "$UI_NAME" "$VERSION" "$list" > "$target/config.json"

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import websocket  # the one that selenium brings
 from psycopg import sql
 
 from local.estate import CHECKOUT
@@ -67,6 +68,10 @@ class Service:
     def post(self, path: str, body: Any) -> httpx.Response:
         """Send it JSON."""
         return httpx.post(self.url + path, json=body, timeout=10)
+
+    def websocket(self, path: str, **more: Any) -> websocket.WebSocket:
+        """Connect a websocket; raises websocket.WebSocketBadStatusException for a refusal."""
+        return websocket.create_connection(self.url.replace("http://", "ws://") + path, timeout=10, **more)
 
     def ready(self) -> bool:
         """Whether it says that it is ready."""

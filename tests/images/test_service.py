@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
+import websocket
 
 from tests.images.conftest import SERVICE_USER, Context
 from tests.images.lab import SERVER, VHOST, Lab, Service, docker, eventually
 
 CONFIGURATION_ERROR = 2
+SIGNED_LATELY = 0
+SIGNED_LONG_AGO = 3600
+EVENT_BYTES_MAX = 256 * 1024
+WEBHOOKS = {
+    "WEBHOOKS": "stripe,stripe-connect,chargebee",
+    "STRIPE_WEBHOOK_SECRET": "whsec_own",
+    "STRIPE_CONNECT_WEBHOOK_SECRET": "whsec_connect",
+    "CHARGEBEE_WEBHOOK_USER": "chargebee",
+    "CHARGEBEE_WEBHOOK_PASSWORD": "rightly",
+}
 SERVICE_PORT = {"PORT": "80"}
 """Where a Kubernetes Service listens, which is where other contexts call."""
 
@@ -45,7 +61,9 @@ def estate(lab: Lab, context: Callable[..., Context]) -> Iterator[Estate]:
         eventually(lambda: payments_receiver.get("/health/ready").json().get("waiting_for") == ["orders"], what="waiting for orders")
         with (
             lab.service(image, "orders-api", user=SERVICE_USER, env=orders.environment("api")) as orders_api,
-            lab.service(image, "payments-api", user=SERVICE_USER, env=payments.environment("api") | SERVICE_PORT) as payments_api,
+            lab.service(
+                image, "payments-api", user=SERVICE_USER, env=payments.environment("api") | SERVICE_PORT | WEBHOOKS
+            ) as payments_api,
         ):
             for service in (orders_api, payments_api, payments_receiver):
                 eventually(service.ready, what="being ready")
@@ -121,6 +139,86 @@ def test_an_api_reaches_the_apis_it_calls(estate: Estate) -> None:
     assert answer["payments"]["answer"]["context"] == "payments"
 
 
+def _stripe(name: str, secret: str, event: dict[str, Any], *, seconds_ago: int = SIGNED_LATELY) -> dict[str, Any]:
+    """What Stripe would send, computed without the service's own code."""
+    body = json.dumps(event, indent=2).encode()
+    stamp = int(time.time()) - seconds_ago
+    signature = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"url": f"/webhooks/{name}", "content": body, "headers": {"Stripe-Signature": f"t={stamp},v1={signature}"}}
+
+
+def _chargebee(password: str, event: dict[str, Any]) -> dict[str, Any]:
+    return {"url": "/webhooks/chargebee", "content": json.dumps(event).encode(), "auth": ("chargebee", password)}
+
+
+def _send(service: Service, *, url: str, method: str = "POST", **request: Any) -> httpx.Response:
+    return httpx.request(method, service.url + url, timeout=10, **request)
+
+
+def _payment(**more: Any) -> dict[str, Any]:
+    return {"id": f"evt_{uuid.uuid4().hex}", "type": "payment_intent.succeeded", "data": {"object": {"card": "4242"}}, **more}
+
+
+def _kept(estate: Estate, vendor_id: str) -> list[tuple[Any, ...]]:
+    query = "SELECT events.type, data, published_at IS NOT NULL FROM events JOIN outbox ON event_id = events.id"
+    return estate.payments.database.rows(f"{query} WHERE data->>'id' = '{vendor_id}'")
+
+
+def _is_kept(estate: Estate, vendor_id: str, expected: list[tuple[Any, ...]]) -> bool:
+    return _kept(estate, vendor_id) == expected
+
+
+def test_a_vendors_event_is_stored_and_published_once_however_often_it_comes(estate: Estate) -> None:
+    own, connect = _payment(livemode=False), _payment(account="acct_7")
+    subscription = {"id": f"ev_{uuid.uuid4().hex}", "event_type": "subscription_created", "content": {"customer": {"email": "a@b.c"}}}
+    paid = {"vendor": "stripe", "type": "payment_intent.succeeded"}
+    requests: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
+        (_stripe("stripe", "whsec_own", own), "StripeEventReceived", paid | {"id": own["id"], "livemode": False}),
+        (_stripe("stripe-connect", "whsec_connect", connect), "StripeEventReceived", paid | {"id": connect["id"], "account": "acct_7"}),
+        (
+            _chargebee("rightly", subscription),
+            "ChargeBeeEventReceived",
+            {"vendor": "chargebee", "type": "subscription_created", "id": subscription["id"]},
+        ),
+    ]
+    for request, kind, data in requests:
+        answers = [_send(estate.payments_api, **request) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+        assert [answer.json() for answer in answers] == [{"received": True}, {"received": True, "duplicate": True}]
+        published = [(kind, data, True)]
+        eventually(partial(_is_kept, estate, data["id"], published), what=f"the publication of {published}")
+
+
+def test_what_is_not_the_vendors_is_refused_and_not_stored(estate: Estate) -> None:
+    event = _payment()
+    other_body = _stripe("stripe", "whsec_own", event) | {"content": json.dumps(event).encode()}
+    large = _stripe("stripe", "whsec_own", event | {"more": "x" * EVENT_BYTES_MAX})
+    for request, expected in (
+        (_stripe("stripe", "whsec_other", event), 400),
+        (_stripe("stripe", "whsec_connect", event), 400),
+        (other_body, 400),
+        (_stripe("stripe", "whsec_own", event, seconds_ago=SIGNED_LONG_AGO), 400),
+        (_stripe("stripe-connect", "whsec_connect", event), 400),
+        (_chargebee("wrongly", {"id": event["id"], "event_type": "subscription_created"}), 401),
+        (large, 413),
+        (_stripe("stripe", "whsec_own", event) | {"method": "GET"}, 405),
+    ):
+        assert _send(estate.payments_api, **request).status_code == expected, request["url"]
+    assert _kept(estate, event["id"]) == []
+    assert _send(estate.orders_api, **_stripe("stripe", "whsec_own", event)).status_code == 404, "only who lists a webhook has it"
+    for secret in ("whsec_own", "whsec_connect", "rightly"):
+        assert secret not in docker("logs", estate.payments_api.container)
+
+
+def test_a_websocket_says_who_is_there_and_sends_text_back(estate: Estate) -> None:
+    connection = estate.orders_api.websocket("/live")
+    assert json.loads(connection.recv()) == {"context": "orders", "version": "1.2.3"}
+    connection.send("hello")
+    assert connection.recv() == "hello"
+    with pytest.raises(websocket.WebSocketBadStatusException, match="403"):
+        estate.orders_api.websocket("/live", origin="https://elsewhere.example")
+
+
 def test_the_database_is_used_by_few_connections(lab: Lab, estate: Estate) -> None:
     for _ in range(10):
         estate.place()
@@ -171,11 +269,28 @@ def test_a_service_told_to_stop_finishes_and_exits_0(lab: Lab, estate: Estate, r
         assert [line["msg"] for line in service.logs()][-1] == "stopped"
 
 
+def test_a_websocket_is_told_that_its_service_stops(lab: Lab, estate: Estate) -> None:
+    with lab.service(lab.images["reference-service"], "stopping", user=SERVICE_USER, env=estate.payments.environment("api")) as service:
+        connection = service.websocket("/live")
+        connection.recv()
+        docker("kill", "--signal", "TERM", service.container)
+        opcode, data = connection.recv_data()
+        assert (opcode, int.from_bytes(data[:2], "big")) == (websocket.ABNF.OPCODE_CLOSE, websocket.STATUS_GOING_AWAY)
+        eventually(lambda: docker("inspect", "--format", "{{.State.ExitCode}} {{.State.Running}}", service.container) == "0 false")
+
+
 def test_every_mistake_in_its_environment_is_named_at_once(lab: Lab) -> None:
     refused = lab.run(lab.images["reference-service"], user=SERVICE_USER, env={"ROLE": "cook"})
     assert refused.code == CONFIGURATION_ERROR
     for name in ("CONTEXT", "ROLE", "VERSION", "DATABASE_URL", "BROKER_URL"):
         assert f"{name}: " in refused.output
+
+
+def test_a_listed_webhook_needs_its_secret(lab: Lab) -> None:
+    refused = lab.run(lab.images["reference-service"], user=SERVICE_USER, env=WEBHOOKS | {"CHARGEBEE_WEBHOOK_USER": ""})
+    assert refused.code == CONFIGURATION_ERROR
+    assert "CHARGEBEE_WEBHOOK_USER: is not set" in refused.output
+    assert "whsec" not in refused.output
 
 
 def test_it_tells_whether_a_port_can_be_reached_from_inside(lab: Lab) -> None:

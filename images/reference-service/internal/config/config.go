@@ -6,10 +6,13 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ly.highstreet/reference-service/internal/webhooks"
 )
 
 const (
@@ -34,6 +37,14 @@ type Config struct {
 	BrokerCA     []byte // PEM; empty: the system's
 	SubscribesTo []string
 	Calls        []string
+	Webhooks     []webhooks.Webhook
+}
+
+// What proves a vendor's events, by webhook: the variables that hold it. Who signs has no user.
+var webhookVariables = map[string]struct{ user, secret string }{
+	webhooks.Stripe:        {secret: "STRIPE_WEBHOOK_SECRET"},
+	webhooks.StripeConnect: {secret: "STRIPE_CONNECT_WEBHOOK_SECRET"},
+	webhooks.ChargeBee:     {user: "CHARGEBEE_WEBHOOK_USER", secret: "CHARGEBEE_WEBHOOK_PASSWORD"},
 }
 
 // Mistakes are all that is wrong with the environment, a line each.
@@ -60,10 +71,14 @@ func Read(get func(string) string) (Config, error) {
 		BrokerURL: r.broker(),
 		BrokerCA:  r.certificate(),
 		Calls:     r.contexts("CALLS"),
+		Webhooks:  r.webhooks(),
 	}
 	config.SubscribesTo = r.contexts("SUBSCRIBES_TO")
 	if config.Role == Receiver && len(config.SubscribesTo) == 0 {
 		r.wrong("SUBSCRIBES_TO", "a receiver needs at least one context, for example orders,payments")
+	}
+	if config.Role == Receiver && len(config.Webhooks) > 0 {
+		r.wrong("WEBHOOKS", "only an api takes them")
 	}
 	if len(r.mistakes) > 0 {
 		return Config{}, r.mistakes
@@ -111,13 +126,38 @@ func (r *reader) port() int {
 	return port
 }
 
+func (r *reader) words(name string) []string {
+	return strings.FieldsFunc(r.get(name), func(c rune) bool { return c == ',' || c == ' ' })
+}
+
 func (r *reader) contexts(name string) []string {
 	var found []string
-	for _, word := range strings.FieldsFunc(r.get(name), func(c rune) bool { return c == ',' || c == ' ' }) {
+	for _, word := range r.words(name) {
 		if !contextName.MatchString(word) {
 			r.wrong(name, "%q is no name of a context, for example orders", word)
 		}
 		found = append(found, word)
+	}
+	return found
+}
+
+func (r *reader) webhooks() []webhooks.Webhook {
+	var found []webhooks.Webhook
+	for _, word := range r.words("WEBHOOKS") {
+		variables, known := webhookVariables[word]
+		if !known {
+			r.wrong("WEBHOOKS", "%q is none of %s, %s, %s", word, webhooks.Stripe, webhooks.StripeConnect, webhooks.ChargeBee)
+			continue
+		}
+		if slices.ContainsFunc(found, func(w webhooks.Webhook) bool { return w.Name == word }) {
+			r.wrong("WEBHOOKS", "%s is listed twice", word)
+			continue
+		}
+		webhook := webhooks.Webhook{Name: word, Secret: r.required(variables.secret)}
+		if variables.user != "" {
+			webhook.User = r.required(variables.user)
+		}
+		found = append(found, webhook)
 	}
 	return found
 }

@@ -30,6 +30,36 @@ func TestAWholeEnvironmentIsRead(t *testing.T) {
 	}
 }
 
+func TestOnlyTheListedWebhooksNeedTheirSecrets(t *testing.T) {
+	given := map[string]string{"WEBHOOKS": "stripe,chargebee", "STRIPE_WEBHOOK_SECRET": "hidden1", "CHARGEBEE_WEBHOOK_USER": "hooks"}
+	_, err := Read(environment(given))
+	if err == nil || err.Error() != "CHARGEBEE_WEBHOOK_PASSWORD: is not set" {
+		t.Fatalf("%v", err)
+	}
+	given["CHARGEBEE_WEBHOOK_PASSWORD"] = "hidden2"
+	config, err := Read(environment(given))
+	if err != nil || len(config.Webhooks) != 2 || config.Webhooks[0].Secret != "hidden1" || config.Webhooks[1].User != "hooks" {
+		t.Fatalf("%+v %v", config.Webhooks, err)
+	}
+	if config, err := Read(environment(nil)); err != nil || len(config.Webhooks) != 0 {
+		t.Fatalf("%+v %v", config.Webhooks, err)
+	}
+}
+
+func TestAWebhookThatCannotBeTakenIsAMistake(t *testing.T) {
+	for name, given := range map[string]map[string]string{
+		"unknown":          {"WEBHOOKS": "paypal"},
+		"twice":            {"WEBHOOKS": "stripe,stripe", "STRIPE_WEBHOOK_SECRET": "hidden"},
+		"for the receiver": {"WEBHOOKS": "stripe", "STRIPE_WEBHOOK_SECRET": "hidden", "ROLE": "receiver", "SUBSCRIBES_TO": "shops"},
+		"without a secret": {"WEBHOOKS": "stripe-connect", "STRIPE_WEBHOOK_SECRET": "hidden"},
+	} {
+		_, err := Read(environment(given))
+		if err == nil || !strings.Contains(err.Error(), "WEBHOOK") || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestEveryMistakeIsNamedAtOnce(t *testing.T) {
 	nothing := func(string) string { return "" }
 	_, err := Read(nothing)

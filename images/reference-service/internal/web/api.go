@@ -13,6 +13,7 @@ import (
 
 	"ly.highstreet/reference-service/internal/events"
 	"ly.highstreet/reference-service/internal/store"
+	"ly.highstreet/reference-service/internal/webhooks"
 )
 
 const (
@@ -31,11 +32,12 @@ type Store interface {
 
 // API takes commands and answers queries.
 type API struct {
-	Context string
-	Store   Store
-	Stored  func()            // called after something new was stored
-	Calls   map[string]string // other contexts' APIs: name and address
-	Log     *slog.Logger
+	Context  string
+	Store    Store
+	Stored   func()             // called after something new was stored
+	Calls    map[string]string  // other contexts' APIs: name and address
+	Webhooks []webhooks.Webhook // each at /webhooks/<its name>
+	Log      *slog.Logger
 }
 
 // Register adds the API's paths.
@@ -44,6 +46,9 @@ func (a API) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /events", func(w http.ResponseWriter, r *http.Request) { list(a, w, r, a.Store.Events) })
 	mux.HandleFunc("GET /read-model", func(w http.ResponseWriter, r *http.Request) { list(a, w, r, a.Store.ReadModel) })
 	mux.HandleFunc("GET /calls", a.call)
+	for _, webhook := range a.Webhooks {
+		mux.HandleFunc("POST /webhooks/"+webhook.Name, a.webhook(webhook))
+	}
 }
 
 func (a API) command(w http.ResponseWriter, r *http.Request) {
