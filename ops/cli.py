@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops import console
-from ops.errors import InputError
+from ops.errors import EXIT_FAILED_RUN, InputError
 from settings.errors import nearest
 from settings.load import stacks
 
@@ -53,7 +53,7 @@ def status(
     environment: Environment = "kind",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
 ) -> None:
-    """Show what runs in an environment: services, UIs, databases, vhost. Exit code 1 when it is not healthy."""
+    """Show what runs in an environment: services, UIs, databases, vhost, public names. Exit code 1 when what runs is not healthy."""
     from ops.status import show_status
 
     found = read(require_environment(environment))
@@ -76,10 +76,46 @@ def logs(
     print_logs(require_environment(environment), service, follow=follow, lines=lines)
 
 
+def urls(
+    environment: Environment = "kind",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+) -> None:
+    """List the public names of an environment and what each leads to."""
+    from ops.deploy import validated
+    from ops.urls import require_hosts, show_urls, targets
+
+    settings = validated(require_environment(environment))
+    found = targets(settings.catalogue, require_hosts(settings))
+    if as_json:
+        console.out.print_json(json.dumps(found))
+    else:
+        show_urls(found)
+
+
+def verify(
+    environment: Environment,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    wait: Annotated[int, typer.Option("--wait", min=0, help="seconds to wait for names and certificates that are not there yet")] = 90,
+) -> None:
+    """Check an environment from outside: names, certificates, HTTPS, and an order from the shop to the dashboard. Exit code 1 on any ✗."""
+    from ops.deploy import validated
+    from ops.verify import as_document, show_checks
+    from ops.verify import verify as look
+
+    checks = look(validated(require_environment(environment)), wait_seconds=wait)
+    if as_json:
+        console.out.print_json(json.dumps(as_document(environment, checks)))
+    else:
+        show_checks(environment, checks)
+    raise typer.Exit(0 if all(check.ok for check in checks) else EXIT_FAILED_RUN)
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the operator's commands to the command line."""
     app.command()(status)
     app.command()(logs)
+    app.command()(urls)
+    app.command()(verify)
 
 
 __all__ = ["add_commands", "require_environment"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,9 +14,11 @@ from ops import console
 from ops.errors import InputError, PlatformError
 from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
+from ops.records import clashes, existing_records, owned_record_ids, pending_record_hosts
 from ops.state import free_dead_locks, has_pending_operations, last_run_failed
 from settings import Settings, SettingsError, load_stack
-from settings.load import PROJECT, ROOT
+from settings.load import ADOPTED_RECORDS_VARIABLE, PROJECT, ROOT
+from settings.public import public_hosts
 
 if TYPE_CHECKING:
     from pulumi import automation
@@ -66,6 +69,10 @@ def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
     with console.step(f"Deploying {stack}") as step:
         progress = Progress(step)
         healed = _select(stack, root)
+        step.note("looking for DNS records at its names")
+        adopted = _records_to_adopt(settings, healed.stack)
+        workspace = healed.stack.workspace
+        workspace.env_vars = {**workspace.env_vars, ADOPTED_RECORDS_VARIABLE: json.dumps(adopted)}
         words = message or f"up {stack}"
         try:
             result = healed.stack.up(message=words, refresh=healed.refresh, on_event=progress.hear, color="never", suppress_progress=True)
@@ -74,6 +81,38 @@ def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
         changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
         step.note(summary(changes))
     return changes
+
+
+def _records_to_adopt(settings: Settings, stack: automation.Stack) -> dict[str, str]:
+    """The IDs, by host, of DNS records that are there already and become the stack's.
+
+    Records that a run which broke off had made are its own; others that say the same are adopted where the stack file says so. Raises
+    InputError for all that remain, and for a token that DigitalOcean refuses.
+    """
+    environment = settings.environment
+    if environment is None or environment.public is None:
+        return {}
+    token = settings.secrets.get("digitalocean_token") or stack.get_config(f"{PROJECT}:digitalocean_token").value
+    found = existing_records(settings, str(token))
+    state = vars(stack.export_stack()) if found else {}
+    clashing = clashes(
+        found,
+        public_hosts(settings.catalogue, environment),
+        owned_record_ids(state),
+        address=environment.public.address,
+        stack=settings.stack,
+        pending_hosts=pending_record_hosts(state),
+    )
+    adopt = environment.public.existing_records == "adopt"
+    taken = {clash.record.host: clash.record.id for clash in clashing if clash.interrupted or (adopt and clash.adoptable)}
+    refused = [clash for clash in clashing if clash.record.id not in taken.values()]
+    if refused:
+        raise InputError(
+            f"{settings.stack} would double DNS records that somebody else made; nothing was touched.",
+            why="\n".join(str(clash) for clash in refused),
+            remedy="do what stands behind each record, then run the same command again",
+        )
+    return taken
 
 
 def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:

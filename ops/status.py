@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.table import Table
 
 from ops import console
 from ops.explain import Finding
+from ops.hosts import HostStatus, read_hosts
 from ops.kubernetes import get_items
 from settings.catalogue import Catalogue
 from settings.load import Settings
@@ -60,6 +61,12 @@ class EnvironmentStatus:
     vhost: str
     machines: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
+    public: Sequence[HostStatus] = ()
+
+    @property
+    def public_healthy(self) -> bool:
+        """Whether every public name leads here with a good certificate. Apart from ``healthy``: no certificate may fail a deploy."""
+        return all(host.good for host in self.public)
 
     @property
     def healthy(self) -> bool:
@@ -68,7 +75,14 @@ class EnvironmentStatus:
         return bool(workloads) and all(w.ready for w in workloads) and all(d.up_to_date for d in self.databases) and bool(self.vhost)
 
     def as_json(self) -> dict[str, object]:
-        """What `./hs status --json` prints."""
+        """What `./hs status --json` prints:
+
+        - environment: its name
+        - services, uis: [{name, kind, ready, version}]
+        - databases: [{name, migrated_to}]; vhost: its name; machines: {name: version}; each empty where it does not answer
+        - public: [{host, url, address, expected, certificate, expires, issuer, reason, remedy}], [] where nothing is public
+        - healthy: whether what runs inside is; public_healthy: whether every public name leads here with a good certificate
+        """
         return {
             "environment": self.environment,
             "services": [service.as_json() for service in self.services],
@@ -76,6 +90,8 @@ class EnvironmentStatus:
             "databases": [{"name": database.name, "migrated_to": database.migrated_to} for database in self.databases],
             "vhost": self.vhost,
             "machines": dict(self.machines),
+            "public": [host.as_json() for host in self.public],
+            "public_healthy": self.public_healthy,
             "healthy": self.healthy,
         }
 
@@ -103,6 +119,13 @@ def _workload_status(name: str, kind: str, deployment: Mapping[str, Any] | None)
 
 def read_status(settings: Settings, findings: Sequence[Finding]) -> EnvironmentStatus:
     """Ask the cluster, the databases and the broker. What cannot be reached is empty in the answer, and so not healthy."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        public = pool.submit(read_hosts, settings)
+        inside = _read_inside(settings, findings)
+        return replace(inside, public=public.result())
+
+
+def _read_inside(settings: Settings, findings: Sequence[Finding]) -> EnvironmentStatus:
     environment = settings.stack
     items = get_items(environment, "deployments", "secrets")
     workloads = workload_statuses(settings.catalogue, [item for item in items if item["kind"] == "Deployment"])
@@ -187,6 +210,22 @@ def show_status(status: EnvironmentStatus) -> None:
     table.add_row(status.vhost or "(none)", "vhost", "[green]✓[/green]" if status.vhost else "[red]✗[/red]", "")
     for machine, version in status.machines.items():
         table.add_row(machine, "machine", "[green]✓[/green]" if version else "[red]✗[/red]", version or "does not answer")
+    _add_hosts(table, status.public)
     console.out.print(table)
+    for host in status.public:
+        if not host.good:
+            remedy = f" To mend it: {host.remedy}" if host.remedy else ""
+            console.out.print(f"{host.host}: {host.reason}{remedy}", markup=False, soft_wrap=True)
     for finding in status.findings:
         console.out.print(str(finding), markup=False)
+
+
+def _add_hosts(table: Table, hosts: Sequence[HostStatus]) -> None:
+    if not hosts:
+        return
+    table.add_section()
+    table.add_row("[bold]public name[/bold]", "[bold]leads to[/bold]", "", "[bold]certificate[/bold]")
+    for host in hosts:
+        mark = "[green]✓[/green]" if host.good else "[red]✗[/red]"
+        until = f" until {host.expires:%Y-%m-%d}" if host.expires else ""
+        table.add_row(host.url, host.address or "nothing", mark, f"{host.certificate}{until}")
