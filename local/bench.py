@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from local.bench_certificates import at_once, one_by_one, percentile_95
 from local.environment import variables
 from local.estate import Estate
 from local.toolchain import Toolchain
@@ -65,6 +66,8 @@ def _measure(estate: Trial) -> list[Figure]:
         command = [*pulumi[:1], *words, *pulumi[1:]]
         return subprocess.run(command, cwd=estate.checkout, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
 
+    figures.append(Figure("certificate after its ingress, 95th percentile of twenty", percentile_95(one_by_one(found)), "s", 15))
+    figures.append(Figure("twelve certificates at once, the last of them", at_once(found)[-1], "s", 30))
     figures.append(Figure("pulumi up, nothing to change", _seconds(lambda: deploy("up", "--skip-preview")), "s", 10))
     figures.append(Figure("memory of the whole estate", memory_mib(found) / 1024, "GiB", 6))
     figures.append(Figure("pulumi destroy", _seconds(lambda: deploy("destroy", "--skip-preview")), "s", 60))

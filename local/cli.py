@@ -1,4 +1,4 @@
-"""The local estate's commands: up, down, doctor, load, env, test, bench."""
+"""The local estate's commands: up, down, doctor, load, env, trust, test, bench."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import typer
 from local.estate import Estate
 from ops import console
 from ops.errors import InputError
+
+LOOK_SECONDS = 20
+"""How long `up` looks for names and certificates that are on their way; they come by themselves, whether anybody looks or not."""
 
 Stack = Annotated[str, typer.Argument(help="a stack of the local estate: kind, or one of your own")]
 
@@ -21,7 +24,20 @@ def up(stack: Stack = "kind") -> None:
 
     require_local(stack)
     bring_up(Estate.load(), stack)
+    look_from_outside(stack)
     show(stack)
+
+
+def look_from_outside(stack: str) -> None:
+    """Verify a stack that is public and print what is not well yet; that breaks no deploy."""
+    from ops.deploy import validated
+    from ops.verify import show_checks, verify
+
+    settings = validated(stack)
+    if settings.environment and settings.environment.public:
+        wrong = [check for check in verify(settings, wait_seconds=LOOK_SECONDS) if not check.ok]
+        if wrong:
+            show_checks(stack, wrong)
 
 
 def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False) -> None:
@@ -38,7 +54,7 @@ def down(yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = 
 
 
 def destroy(
-    stack: Annotated[str, typer.Argument(help="the stack whose namespace, databases and vhost are deleted")],
+    stack: Annotated[str, typer.Argument(help="the stack whose services, names, databases and vhost are deleted")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ) -> None:
     """Delete everything of one stack of the local estate; the cluster, the machines and other stacks stay."""
@@ -50,7 +66,12 @@ def destroy(
     prepare(stack)
     contexts = ", ".join(f"{stack}_{context}" for context in validated(stack).catalogue.contexts)
     if not yes:
-        console.out.print(f"This deletes the namespace {stack}, the vhost {stack} and the databases {contexts}.", markup=False)
+        console.out.print(
+            f"This deletes all services of {stack}, its public names, the vhost {stack} and the databases {contexts}.", markup=False
+        )
+        console.out.print(
+            f"The namespace {stack} stays with its certificates alone; kubectl delete namespace {stack} removes them too.", markup=False
+        )
         typer.confirm("Delete them?", abort=True)
     delete(stack)
 
@@ -87,6 +108,17 @@ def env() -> None:
     print(exports(variables(estate, str(toolchain.pulumi_home()), toolchain.path()), estate.secrets.dir))  # noqa: T201 - for the shell, not for a person
 
 
+def trust(
+    remove: Annotated[bool, typer.Option("--remove", help="take it away again, also after ./hs down")] = False,
+    system: Annotated[bool, typer.Option("--system", help="this machine's own store instead; needs root")] = False,
+) -> None:
+    """Make your browsers trust the local estate's certificates. Run it again when the estate was made anew."""
+    from local.trust import trust as treat
+
+    for line in treat(Estate.load(), remove=remove, system=system):
+        console.out.print(line, markup=False, soft_wrap=True)
+
+
 def run_tests(
     unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: under a minute, no cluster")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave the trial estate up, to look at")] = False,
@@ -106,6 +138,6 @@ def bench() -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Add the local estate's commands to the command line."""
-    for command in (up, down, destroy, doctor, load, env, bench):
+    for command in (up, down, destroy, doctor, load, env, trust, bench):
         app.command()(command)
     app.command(name="test")(run_tests)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.estate import MACHINES, Estate, cache_dir
+from local.acme import container as acme
+from local.digitalocean import container as digitalocean
+from local.estate import MACHINES, OUTSIDE, Estate, cache_dir
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
@@ -64,10 +66,13 @@ def _programs() -> Iterator[Check]:
 
 
 def _estate(estate: Estate) -> Iterator[Check]:
-    for container in (f"{estate.cluster}-control-plane", *(estate.container(name) for name in MACHINES)):
+    for container in (f"{estate.cluster}-control-plane", *(estate.container(name) for name in (*MACHINES, *OUTSIDE))):
         found = run(["docker", "container", "inspect", "--format", "{{.State.Status}}", container], check=False)
         status = found.stdout.strip() if found.returncode == 0 else "missing"
         yield Check(container, status == "running", status, "./hs up")
+    for name, is_healthy in (("digitalocean", digitalocean.is_healthy), ("acme", acme.is_healthy)):
+        well = is_healthy(estate)
+        yield Check(f"{name} emulator", well, "answers" if well else "silent", "./hs up")
     ready = run(["kubectl", "--kubeconfig", estate.kubeconfig, "--request-timeout=5s", "get", "--raw", "/readyz"], check=False)
     yield Check(
         "kubernetes", ready.stdout.strip() == "ok", ready.stdout.strip().splitlines()[-1][:100] if ready.stdout else "silent", "./hs up"

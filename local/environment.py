@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.estate import Estate
+from local.estate import PASSWORDS, Estate
 from ops.errors import InputError, PlatformError
 from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks
 
@@ -28,8 +28,7 @@ def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         LOCAL_SETTINGS_VARIABLE: str(estate.local_settings),
-        "HIGHSTREETLY_POSTGRES_ADMIN_PASSWORD": secrets.postgres_admin_password,
-        "HIGHSTREETLY_RABBITMQ_ADMIN_PASSWORD": secrets.rabbitmq_admin_password,
+        **{f"HIGHSTREETLY_{name.upper()}": str(getattr(secrets, name)) for name in PASSWORDS},
     }
 
 

@@ -17,9 +17,22 @@ from ops.process import run
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PASSWORD_BYTES = 24
-PASSWORDS = ("postgres_admin_password", "rabbitmq_admin_password")
+PASSWORDS = (
+    "postgres_admin_password",
+    "rabbitmq_admin_password",
+    "digitalocean_token",
+    "stripe_webhook_secret",
+    "stripe_connect_webhook_secret",
+    "chargebee_webhook_user",
+    "chargebee_webhook_password",
+)
+"""The secret settings of the local estate's stacks, each generated."""
 MACHINES = {"postgres": 10, "rabbitmq": 11}
 """The data machines and their places in the subnet."""
+OUTSIDE = {"digitalocean": 12, "acme": 13}
+"""What stands for the world outside, and its places in the subnet."""
+HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
+"""Pulumi.kind.yaml's ports of the ingress controller on the nodes; kind leads the host's own to them."""
 
 
 def cache_dir() -> Path:
@@ -41,6 +54,9 @@ class EstateFile(BaseModel):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
     subnet: ipaddress.IPv4Network
     nodes: int = Field(default=1, ge=1, le=9)
+    loopback: ipaddress.IPv4Address = ipaddress.IPv4Address("127.0.0.1")
+    http_port: int = Field(default=80, ge=1, le=65535)
+    https_port: int = Field(default=443, ge=1, le=65535)
 
     @field_validator("subnet")
     @classmethod
@@ -48,6 +64,13 @@ class EstateFile(BaseModel):
         if not subnet.is_private or subnet.prefixlen > 27:
             raise ValueError(f"{subnet} must be a private network of at least 32 addresses, for example 172.30.0.0/24")
         return subnet
+
+    @field_validator("loopback")
+    @classmethod
+    def _is_this_machine(cls, loopback: ipaddress.IPv4Address) -> ipaddress.IPv4Address:
+        if not loopback.is_loopback:
+            raise ValueError(f"{loopback} would let the network in; use an address of this machine alone, for example 127.0.0.1")
+        return loopback
 
 
 @dataclass(frozen=True)
@@ -148,7 +171,12 @@ class Estate:
 
     def address(self, machine: str) -> ipaddress.IPv4Address:
         """The machine's own address on the estate's network."""
-        return self.subnet[MACHINES[machine]]
+        return self.subnet[(MACHINES | OUTSIDE)[machine]]
+
+    @property
+    def acme_root(self) -> Path:
+        """The root certificate of the estate's ACME server (PEM), as `./hs up` found it."""
+        return self.data_dir / "acme-root.pem"
 
     @property
     def local_settings(self) -> Path:

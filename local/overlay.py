@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -10,10 +11,11 @@ import yaml
 from local.estate import MACHINES, Estate
 
 SERVICES = "services"
+ACME_PORT = 14000
 
 
-def settings(estate: Estate, references: Mapping[str, str], loaded: Mapping[str, str]) -> dict[str, Any]:
-    """What the file says: the estate's own values, and ``loaded`` images by service or UI."""
+def settings(estate: Estate, references: Mapping[str, str], charts: Mapping[str, Path], loaded: Mapping[str, str]) -> dict[str, Any]:
+    """What the file says: the estate's own values, where its charts are, and ``loaded`` images by service or UI."""
     environment: dict[str, Any] = {name: {"address": str(estate.address(name))} for name in MACHINES}
     environment |= {
         "ca_certificate_file": str(estate.secrets.ca_certificate),
@@ -23,9 +25,43 @@ def settings(estate: Estate, references: Mapping[str, str], loaded: Mapping[str,
             "ui": references["reference-ui"],
             "migrations": references["flyway"],
         },
+        "public": public(estate),
         SERVICES: {name: {"image": image} for name, image in sorted(loaded.items())},
     }
-    return {"environment": environment}
+    return {"environment": environment, "cluster": cluster(estate, charts)}
+
+
+def public(estate: Estate) -> dict[str, Any]:
+    """Where the estate's names lead, and who is asked about them."""
+    return {
+        "address": str(estate.file.loopback),
+        "http_port": estate.file.http_port,
+        "https_port": estate.file.https_port,
+        "nameserver": str(estate.address("digitalocean")),
+        "digitalocean_api": digitalocean_api(estate),
+        "trusted_roots_file": str(estate.acme_root),
+    }
+
+
+def cluster(estate: Estate, charts: Mapping[str, Path]) -> dict[str, Any]:
+    """The emulators in place of DigitalOcean and Let's Encrypt, and the charts' folders."""
+    authority = str(estate.secrets.ca_certificate)
+    issuer = {"server": f"https://{estate.address('acme')}:{ACME_PORT}/dir", "ca_certificate_file": authority}
+    return {
+        "dns": {"digitalocean_api": digitalocean_api(estate)},
+        "certificates": {
+            "nameservers": [f"{estate.address('digitalocean')}:53"],
+            "ca_certificate_file": authority,
+            "issuers": {"letsencrypt": issuer, "letsencrypt-staging": issuer},
+            "cert_manager": {"chart": str(charts["cert-manager"])},
+        },
+        "ingress_controller": {"traefik": {"chart": str(charts["traefik"])}},
+    }
+
+
+def digitalocean_api(estate: Estate) -> str:
+    """The emulator's API, as this machine reaches it."""
+    return f"http://{estate.address('digitalocean')}"
 
 
 def read_loaded(estate: Estate) -> dict[str, str]:
@@ -36,9 +72,9 @@ def read_loaded(estate: Estate) -> dict[str, str]:
     return {name: override["image"] for name, override in services.items()}
 
 
-def write(estate: Estate, references: Mapping[str, str]) -> None:
+def write(estate: Estate, references: Mapping[str, str], charts: Mapping[str, Path]) -> None:
     """Write the file; what a developer loaded stays."""
-    _replace(estate, settings(estate, references, read_loaded(estate)))
+    _replace(estate, settings(estate, references, charts, read_loaded(estate)))
 
 
 def set_loaded(estate: Estate, service: str, image: str | None) -> None:

@@ -21,6 +21,7 @@ from ops.process import run
 
 NAME = "hs-trial"
 SUBNET = "172.30.200.0/24"
+LOOPBACK = "127.0.0.2"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def trial(*, keep: bool = False) -> Iterator[Trial]:
     folder = Path(tempfile.mkdtemp(prefix="hs-trial-"))
     checkout = folder / "checkout"
     copy_checkout(checkout)
-    (checkout / "local" / "estate.yaml").write_text(yaml.safe_dump({"name": NAME, "subnet": SUBNET, "nodes": 1}))
+    (checkout / "local" / "estate.yaml").write_text(yaml.safe_dump({"name": NAME, "subnet": SUBNET, "nodes": 1, "loopback": LOOPBACK}))
     os.environ["HS_DATA"] = str(folder / "data")
     found = Trial(checkout, {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
     try:

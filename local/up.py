@@ -8,7 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from local import kernel, overlay
+from local import kernel, outside, overlay
+from local.addons.charts import ensure_charts
+from local.addons.images import ensure_addon_images
 from local.base_images import ensure_base_images
 from local.cluster import cluster
 from local.engine import ensure_engine, stop_engine
@@ -23,7 +25,13 @@ from local.toolchain import Toolchain
 from ops import console, deploy
 from ops.process import run
 
-STAND_IN_PLUGINS = {"postgresql": "3.18.2", "rabbitmq": "3.5.3", "random": "4.21.4"}
+STAND_IN_PLUGINS = {
+    "digitalocean": "4.84.1",
+    "kubernetes-cert-manager": "0.2.0",
+    "postgresql": "3.18.2",
+    "rabbitmq": "3.5.3",
+    "random": "4.21.4",
+}
 """The plugins that the program needs beside kubernetes, at the versions of their SDKs in requirements/."""
 
 
@@ -32,10 +40,17 @@ def up(estate: Estate, stack: str = "kind") -> None:
     toolchain = prepare_tools(estate)
     ensure_engine()
     references = prepare_images(toolchain)
+    addons = ensure_addon_images(toolchain)
+    outside.prepare(toolchain)
+    charts = ensure_charts(toolchain)
     ensure_network(estate)
-    together(lambda: create_cluster(estate, references), lambda: create_machines(estate))
+    together(
+        lambda: create_cluster(estate, [*references.values(), *addons]),
+        lambda: create_machines(estate),
+        lambda: outside.start(estate, toolchain),
+    )
     toolchain.clean()
-    overlay.write(estate, references)
+    overlay.write(estate, references, charts)
     deploy.up(stack, estate.checkout)
 
 
@@ -59,11 +74,11 @@ def prepare_images(toolchain: Toolchain) -> dict[str, str]:
     return ensure_images(toolchain.builder)
 
 
-def create_cluster(estate: Estate, references: dict[str, str]) -> None:
-    """The cluster, with the product's images on its nodes."""
+def create_cluster(estate: Estate, references: list[str]) -> None:
+    """The cluster, with images on its nodes."""
     kernel.note()
     cluster.create(estate)
-    cluster.load_images(estate, list(references.values()))
+    cluster.load_images(estate, references)
 
 
 def create_machines(estate: Estate) -> None:
@@ -92,6 +107,7 @@ def down(estate: Estate) -> None:
             for name in MACHINES:
                 step.note(name)
                 machines.delete(estate, name)
+            outside.delete(estate)
             remove_network(estate)
     shutil.rmtree(estate.data_dir, ignore_errors=True)
     if not other_estates():
@@ -113,6 +129,7 @@ def what_down_deletes(estate: Estate) -> list[str]:
     return [
         f"the cluster {estate.cluster} and everything in it",
         *(f"the machine {estate.container(name)} with its data" for name in MACHINES),
+        "the emulators of DigitalOcean and Let's Encrypt with their zones and certificates",
         f"the docker network {estate.network}",
         f"state and secrets in {estate.data_dir}",
     ]

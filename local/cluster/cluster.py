@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from local.cluster import node_image
-from local.cluster.config import Machine, kind_config
+from local.cluster.config import Doors, Machine, kind_config
+from local.cluster.names import changed_config_map
 from local.engine import lacks_sys_resource
-from local.estate import Estate
+from local.estate import HTTP_NODE_PORT, HTTPS_NODE_PORT, Estate
 from local.image_store import image_id
 from ops import console
 from ops.console import Step
@@ -62,6 +63,7 @@ def create(estate: Estate) -> None:
             step.note("removing what an earlier run left")
             delete(estate)
         _create(estate, step)
+        _answer_for_the_world_outside(estate)
         _install_calico(estate, step)
         _wait_until_ready(estate, step)
         step.note(f"{estate.nodes} node{'s' if estate.nodes > 1 else ''}")
@@ -83,19 +85,40 @@ def _state(estate: Estate) -> State:
 def _refuse_another(estate: Estate, nodes: list[str]) -> None:
     """Raise InputError when a whole cluster is not the one that is asked for; only a person may give it up."""
     images = set(run(["docker", "inspect", "--format", "{{.Image}}", *nodes], check=False).stdout.split())
-    why = difference(len(nodes), estate.nodes, images, image_id(node_image.IMAGE))
+    why = difference(len(nodes), estate.nodes, images, image_id(node_image.IMAGE), open_doors(nodes), doors(estate))
     if why:
         remedy = "./hs down, then ./hs up (this deletes what is in the cluster and in the estate's machines)"
         raise InputError(f"The cluster {estate.cluster} is not the one that is asked for.", why=why, remedy=remedy)
 
 
-def difference(nodes: int, wanted_nodes: int, images: set[str], wanted_image: str) -> str:
+def doors(estate: Estate) -> Doors:
+    """The ports of this machine that lead to the estate's ingress controller."""
+    ports = {estate.file.http_port: HTTP_NODE_PORT, estate.file.https_port: HTTPS_NODE_PORT}
+    return Doors(str(estate.file.loopback), ports)
+
+
+def open_doors(nodes: list[str]) -> Doors:
+    """The ports of this machine that lead to the nodes' ports of an ingress controller now."""
+    found = run(["docker", "inspect", "--format", "{{json .HostConfig.PortBindings}}", *nodes], check=False)
+    address, ports = "", {}
+    for line in found.stdout.splitlines():
+        for inside, outside in (json.loads(line) or {}).items():
+            if int(inside.partition("/")[0]) in (HTTP_NODE_PORT, HTTPS_NODE_PORT):
+                address = outside[0]["HostIp"]
+                ports[int(outside[0]["HostPort"])] = int(inside.partition("/")[0])
+    return Doors(address, ports)
+
+
+def difference(nodes: int, wanted_nodes: int, images: set[str], wanted_image: str, opened: Doors, wanted_doors: Doors) -> str:
     """In which a cluster of ``nodes`` nodes that run ``images`` is not what is wanted; empty when it is. No wanted image: any will do."""
     parts = []
     if nodes != wanted_nodes:
         parts.append(f"It has {nodes} node{'s' if nodes > 1 else ''}; local/estate.yaml says nodes: {wanted_nodes}.")
     if wanted_image and images - {wanted_image}:
         parts.append(f"Its nodes were made from another image than the {node_image.IMAGE} of today.")
+    if opened != wanted_doors:
+        ports = " and ".join(str(port) for port in wanted_doors.ports)
+        parts.append(f"It is not reached at {wanted_doors.address}, ports {ports}, as local/estate.yaml says.")
     return "\n".join(parts)
 
 
@@ -163,12 +186,21 @@ def _create(estate: Estate, step: Step) -> None:
     machine = Machine(cgroup_v1=cgroup == "1", lacks_sys_resource=lacks_sys_resource(Path("/proc/self/status").read_text()))
     estate.data_dir.mkdir(parents=True, exist_ok=True)
     path = estate.data_dir / "kind.yaml"
-    path.write_text(yaml.safe_dump(kind_config(estate.cluster, estate.nodes, machine), sort_keys=False))
+    path.write_text(yaml.safe_dump(kind_config(estate.cluster, estate.nodes, machine, doors(estate)), sort_keys=False))
     estate.kubeconfig.unlink(missing_ok=True)
     command: list[str | Path] = ["kind", "create", "cluster", "--config", path, "--kubeconfig", estate.kubeconfig]
     run(command, env={"KIND_EXPERIMENTAL_DOCKER_NETWORK": estate.network}, what=f"The cluster {estate.cluster} could not be made.",
-        remedy="./hs doctor; then run the same command again", on_line=lambda line: step.note(line.strip(" •.")))  # fmt: skip
+        remedy="./hs doctor; a port that is taken: choose others in local/estate.yaml; then run the same command again",
+        on_line=lambda line: step.note(line.strip(" •.")))  # fmt: skip
     estate.kubeconfig.chmod(0o600)
+
+
+def _answer_for_the_world_outside(estate: Estate) -> None:
+    """Have the cluster find DigitalOcean's API in the estate: cert-manager cannot be told another address for it."""
+    dns = ("--namespace", "kube-system", "configmap/coredns", "--output", "json")
+    config_map = _kubectl(estate, "get", *dns).stdout
+    changed = changed_config_map(config_map, {"api.digitalocean.com": str(estate.address("digitalocean"))})
+    _kubectl(estate, "replace", "--filename", "-", input=changed)
 
 
 def _install_calico(estate: Estate, step: Step) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,16 @@ class Machine:
     lacks_sys_resource: bool
 
 
-def kind_config(name: str, nodes: int, machine: Machine) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Doors:
+    """The ports of this machine that lead to the ingress controller's on the first node."""
+
+    address: str
+    ports: Mapping[int, int]
+    """The node's port by this machine's."""
+
+
+def kind_config(name: str, nodes: int, machine: Machine, doors: Doors) -> dict[str, Any]:
     """The cluster: one control plane and ``nodes`` - 1 workers, Calico instead of kind's own network, kube-proxy as in production."""
     roles = ["control-plane", *["worker"] * (nodes - 1)]
     return {
@@ -32,9 +42,20 @@ def kind_config(name: str, nodes: int, machine: Machine) -> dict[str, Any]:
             "podSubnet": POD_SUBNET,
             "serviceSubnet": SERVICE_SUBNET,
         },
-        "nodes": [{"role": role, "image": IMAGE} for role in roles],
+        "nodes": [
+            {"role": role, "image": IMAGE} | ({"extraPortMappings": port_mappings(doors)} if number == 0 else {})
+            for number, role in enumerate(roles)
+        ],
         "kubeadmConfigPatches": [kubelet_patch(machine)],
     }
+
+
+def port_mappings(doors: Doors) -> list[dict[str, Any]]:
+    """kind's words for the doors (https://kind.sigs.k8s.io/docs/user/configuration/#extra-port-mappings)."""
+    return [
+        {"listenAddress": doors.address, "hostPort": port, "containerPort": node_port, "protocol": "TCP"}
+        for port, node_port in doors.ports.items()
+    ]
 
 
 def kubelet_patch(machine: Machine) -> str:

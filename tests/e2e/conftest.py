@@ -17,6 +17,7 @@ from local.cluster import cluster
 from local.estate import CHECKOUT, Estate, EstateFile
 from local.network import ensure_network, remove_network
 from local.toolchain import Toolchain
+from tests.e2e.outside import Outside
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ def person() -> Person:
     return Person(Path(folder))
 
 
+@pytest.fixture(scope="session")
+def outside(person: Person) -> Outside:
+    """What lies outside the trial estate."""
+    return Outside(Estate.load(person.checkout))
+
+
 @pytest.fixture
 def unchanged(person: Person) -> Iterator[None]:
     """After the test the checkout is as it was, and the environment follows it again."""
@@ -82,7 +89,7 @@ def unchanged(person: Person) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """A cluster of two nodes with nothing on it, for what needs a second node."""
-    file = EstateFile.model_validate({"name": "hs-nodes", "subnet": "172.30.201.0/24", "nodes": 2})
+    file = EstateFile.model_validate({"name": "hs-nodes", "subnet": "172.30.201.0/24", "nodes": 2, "loopback": "127.0.0.3"})
     found = Estate(file, CHECKOUT)
     toolchain = Toolchain()
     with pytest.MonkeyPatch.context() as patch:

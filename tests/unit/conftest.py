@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
-SECRETS = {"HIGHSTREETLY_POSTGRES_ADMIN_PASSWORD": "canary-postgres", "HIGHSTREETLY_RABBITMQ_ADMIN_PASSWORD": "canary-rabbitmq"}
+from local import overlay
+from local.estate import Estate
+from settings import load
+
+SECRETS = {f"HIGHSTREETLY_{name.upper()}": f"canary-{name}" for name in load.SECRETS}
 
 
 @pytest.fixture(scope="session")
@@ -21,14 +24,15 @@ def ca_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def local_settings(tmp_path_factory: pytest.TempPathFactory, ca_certificate: Path) -> Path:
-    """What the local estate adds to Pulumi.kind.yaml."""
-    environment = {
-        "postgres": {"address": "172.30.0.10"},
-        "rabbitmq": {"address": "172.30.0.11"},
-        "images": {"service": "highstreetly/reference-service:0123456789ab", "ui": "highstreetly/reference-ui:0123456789ab"},
-        "ca_certificate_file": str(ca_certificate),
+def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the local estate adds to Pulumi.kind.yaml: the real file, for an estate that is not up."""
+    data = tmp_path_factory.mktemp("local")
+    references = {name: f"highstreetly/{name}:0123456789ab" for name in ("reference-service", "reference-ui")} | {
+        "flyway": "flyway/flyway:13"
     }
-    path = tmp_path_factory.mktemp("local") / "settings.yaml"
-    path.write_text(yaml.safe_dump({"environment": environment}))
-    return path
+    charts = {name: data / name for name in ("cert-manager", "traefik", "metallb")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HS_DATA", str(data))
+        estate = Estate.load()
+        overlay.write(estate, references, charts)
+        return estate.local_settings

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from local.cluster import cluster, node_image
+from local.cluster.config import Doors
 from local.estate import Estate, EstateFile
 from ops.errors import InputError
 
 ESTATE_FILE = EstateFile(name="scratch", subnet=ipaddress.IPv4Network("172.30.9.0/24"), nodes=2)
+DOORS = Doors("127.0.0.1", {80: 30080, 443: 30443})
 
 
 class Engine:
@@ -30,6 +32,9 @@ class Engine:
         self.silent = 0
         self.images: dict[str, str] = {node_image.IMAGE: "sha256:today"}
         self.image = "sha256:today"
+        self.port_bindings = {
+            f"{inside}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}] for inside, port in ((30080, 80), (30443, 443), (6443, 40001))
+        }
 
     def run(self, command: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:
         words = [str(word) for word in command]
@@ -40,6 +45,7 @@ class Engine:
     def replies(self) -> dict[str, Callable[[list[str], dict[str, Any]], str | None]]:
         return {
             "docker ps": lambda *_: "\n".join(self.nodes),
+            "docker inspect --format {{json .HostConfig.PortBindings}}": lambda *_: json.dumps(self.port_bindings),
             "docker inspect": lambda *_: "\n".join(self.image for _ in self.nodes),
             "docker info": lambda *_: "2",
             "docker start": self.start,
@@ -66,6 +72,8 @@ class Engine:
     def kubectl(self, words: list[str], _options: dict[str, Any]) -> str | None:
         if "annotate" in words:
             self.complete = True
+        if words[3:6] == ["--request-timeout=20s", "get", "--namespace"] and "configmap/coredns" in words:
+            return json.dumps({"data": {"Corefile": ".:53 {\n    kubernetes cluster.local\n}\n"}})
         if "jsonpath" in words[-1]:
             self.silent = max(self.silent - 1, 0)
             running = all(self.nodes.values()) and not self.silent
@@ -155,7 +163,12 @@ def test_a_whole_cluster_that_is_not_what_is_asked_for_is_refused_and_kept(
 
 
 def test_without_a_node_image_in_the_engine_its_age_is_no_difference() -> None:
-    assert cluster.difference(2, 2, {"sha256:older"}, "") == ""
+    assert cluster.difference(2, 2, {"sha256:older"}, "", DOORS, DOORS) == ""
+
+
+def test_a_cluster_at_other_ports_is_another() -> None:
+    why = cluster.difference(2, 2, set(), "", DOORS, Doors("127.0.0.2", {80: 30080, 443: 30443}))
+    assert why == "It is not reached at 127.0.0.2, ports 80 and 443, as local/estate.yaml says."
 
 
 def test_policies_are_enforced_on_every_node_before_the_cluster_counts_as_whole(engine: Engine, estate: Estate) -> None:

@@ -14,7 +14,7 @@ from tests.unit.docs.source import python_files, text, tree
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400
 READER_OF_CONFIG = Path("settings/load.py")
-HELPERS_OF_COMPONENTS = {"__init__", "naming", "network", "pods", "providers", "tokens"}
+HELPERS_OF_COMPONENTS = {"__init__", "charts", "naming", "network", "pods", "providers", "tokens"}
 """Modules of components/ that are pure functions or names, not components."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -10,7 +10,7 @@ import yaml
 
 from local import overlay
 from local.environment import exports, require_local, variables
-from local.estate import Estate
+from local.estate import PASSWORDS, Estate
 from ops.errors import InputError
 
 REFERENCES = {
@@ -18,6 +18,7 @@ REFERENCES = {
     "reference-ui": "highstreetly/reference-ui:bbb",
     "flyway": "flyway/flyway:13",
 }
+CHARTS = {name: Path("charts") / name for name in ("cert-manager", "traefik", "metallb")}
 
 
 @pytest.fixture
@@ -69,16 +70,20 @@ def test_the_shell_is_told_where_a_password_is_and_not_what_it_is(estate: Estate
     values = variables(estate, "/home/pulumi", "/bin")
     printed = exports(values, estate.secrets.dir)
     assert values["HIGHSTREETLY_POSTGRES_ADMIN_PASSWORD"] == estate.secrets.postgres_admin_password
-    assert estate.secrets.postgres_admin_password not in printed
-    assert estate.secrets.rabbitmq_admin_password not in printed
-    assert printed.count("$(cat ") == 2
+    assert printed.count("$(cat ") == len(PASSWORDS)
+    assert not [name for name in PASSWORDS if getattr(estate.secrets, name) in printed]
 
 
 def test_the_local_settings_name_machines_and_images_and_keep_what_was_loaded(estate: Estate) -> None:
-    overlay.write(estate, REFERENCES)
+    overlay.write(estate, REFERENCES, CHARTS)
     overlay.set_loaded(estate, "orders-api", "mine:dev")
-    overlay.write(estate, REFERENCES)
-    found = yaml.safe_load(estate.local_settings.read_text())["environment"]
+    overlay.write(estate, REFERENCES, CHARTS)
+    written = yaml.safe_load(estate.local_settings.read_text())
+    found = written["environment"]
+    assert found["public"]["address"] == "127.0.0.1"
+    assert found["public"]["nameserver"] == "172.30.7.12"
+    assert written["cluster"]["certificates"]["issuers"]["letsencrypt"]["server"] == "https://172.30.7.13:14000/dir"
+    assert written["cluster"]["ingress_controller"]["traefik"]["chart"] == "charts/traefik"
     assert found["postgres"] == {"address": "172.30.7.10"}
     assert found["images"]["service"] == "highstreetly/reference-service:aaa"
     assert overlay.read_loaded(estate) == {"orders-api": "mine:dev"}
