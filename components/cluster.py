@@ -59,7 +59,10 @@ class Cluster(pulumi.ComponentResource):
 
     def _create_zones(self) -> list[pulumi.Resource]:
         dns = self.args.settings.dns
-        return [Zone(zone, ZoneArgs(domain=zone, protect=dns.protect), self.child).domain for zone in dns.zones] if dns else []
+        if dns is None:
+            return []
+        zones = [ZoneArgs(domain=zone, imported=zone in dns.imported, protect=dns.protect) for zone in dns.zones]
+        return [Zone(args.domain, args, self.child).domain for args in zones]
 
     def _create_certificate_manager(self) -> list[pulumi.Resource]:
         certificates, dns = self.args.settings.certificates, self.args.settings.dns

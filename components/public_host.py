@@ -29,7 +29,7 @@ from settings.public import PublicHost as PublicHostSettings
 
 @dataclass(frozen=True, kw_only=True)
 class PublicHostArgs:
-    """``adopted_record`` is the ID of a record with this name that somebody made by hand and that says the same."""
+    """``adopted_record`` is the ID of a record with this name that is there already."""
 
     namespace: pulumi.Input[str]
     environment: str
@@ -71,7 +71,7 @@ class PublicHost(pulumi.ComponentResource):
                 parent=self,
                 depends_on=list(args.after),
                 import_=f"{args.host.zone},{args.adopted_record}" if args.adopted_record else None,
-                ignore_changes=["ttl"] if args.adopted_record else None,
+                ignore_changes=["ttl", "value"] if args.adopted_record else None,  # an import takes it as it is
                 delete_before_replace=True,
             ),
         )

@@ -12,9 +12,10 @@ from components import tokens
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneArgs:
-    """``domain`` is the zone's name; ``protect`` refuses to delete it."""
+    """``domain`` is the zone's name; ``imported`` takes over one that is there already; ``protect`` refuses to delete it."""
 
     domain: str
+    imported: bool
     protect: bool
 
 
@@ -23,5 +24,9 @@ class Zone(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.ZONE, name, None, opts)
-        self.domain = digitalocean.Domain(f"{name}-zone", name=args.domain, opts=pulumi.ResourceOptions(parent=self, protect=args.protect))
+        self.domain = digitalocean.Domain(
+            f"{name}-zone",
+            name=args.domain,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect, import_=args.domain if args.imported else None),
+        )
         self.register_outputs({"domain": self.domain.name})

@@ -86,8 +86,8 @@ def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
 def _records_to_adopt(settings: Settings, stack: automation.Stack) -> dict[str, str]:
     """The IDs, by host, of DNS records that are there already and become the stack's.
 
-    Records that a run which broke off had made are its own; others that say the same are adopted where the stack file says so. Raises
-    InputError for all that remain, and for a token that DigitalOcean refuses.
+    Records that a run which broke off had made are its own; others that say the same are adopted where the stack file says so, and any
+    that ADOPTED_RECORDS_VARIABLE names. Raises InputError for all that remain, and for a token that DigitalOcean refuses.
     """
     environment = settings.environment
     if environment is None or environment.public is None:
@@ -104,7 +104,12 @@ def _records_to_adopt(settings: Settings, stack: automation.Stack) -> dict[str, 
         pending_hosts=pending_record_hosts(state),
     )
     adopt = environment.public.existing_records == "adopt"
-    taken = {clash.record.host: clash.record.id for clash in clashing if clash.interrupted or (adopt and clash.adoptable)}
+    chosen = dict(settings.adopted_records)
+    taken = {
+        clash.record.host: clash.record.id
+        for clash in clashing
+        if clash.interrupted or (adopt and clash.adoptable) or chosen.get(clash.record.host) == clash.record.id
+    }
     refused = [clash for clash in clashing if clash.record.id not in taken.values()]
     if refused:
         raise InputError(

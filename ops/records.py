@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 
 from ops.errors import InputError, PlatformError
-from settings.load import Settings
+from settings.load import ADOPTED_RECORDS_VARIABLE, Settings
 from settings.public import PublicHost, public_hosts
 
 RECORD_TYPE = "digitalocean:index/dnsRecord:DnsRecord"
@@ -51,15 +52,20 @@ class Clash:
 
     @property
     def import_command(self) -> str:
-        """What takes the record into the stack by hand. It gets no parent that way; `existing_records: adopt` gives it its place."""
-        return f"pulumi import {RECORD_TYPE} {self.host.object_name}-record {self.record.zone},{self.record.id} --stack {self.stack}"
+        """What takes the record into the stack as it is; the run after it makes it say what the environment wants.
+
+        `pulumi import` would give it no parent, and so another identity than the program's.
+        """
+        adopted = json.dumps({self.record.host: self.record.id})
+        return f"{ADOPTED_RECORDS_VARIABLE}='{adopted}' pulumi up --stack {self.stack}"
 
     @property
     def remedy(self) -> str:
         """What mends it."""
         if self.adoptable:
-            return f"highstreetly:environment.public.existing_records: adopt, in Pulumi.{self.stack}.yaml (or {self.import_command})"
-        return f"delete record {self.record.id} of zone {self.record.zone} at DigitalOcean, or give {self.stack} another host"
+            return f"import it ({self.import_command}), or set highstreetly:environment.public.existing_records: adopt"
+        choice = f"delete record {self.record.id} of zone {self.record.zone} at DigitalOcean, or give {self.stack} another host"
+        return f"{choice}, or import it, which lets the next run change it: {self.import_command}" if self.record.kind == "A" else choice
 
     def __str__(self) -> str:
         return f"{self.record.host} has a {self.record.kind} record ({self.record.value}) that {self.stack} did not make: {self.remedy}"

@@ -209,6 +209,7 @@ class Dns(Model):
     """The DigitalOcean domains that the platform's names lie in."""
 
     zones: tuple[Domain, ...] = Field(min_length=1)
+    imported: tuple[Domain, ...] = Field(default=(), description="those of them that are at DigitalOcean already and are taken over")
     protect: bool = Field(default=True, description="refuse to delete the zones")
     digitalocean_api: Url = Field(default="https://api.digitalocean.com", description="the API that makes them")
 
@@ -216,7 +217,7 @@ class Dns(Model):
 class ClusterSettings(Model):
     """What one cluster has once."""
 
-    dns: Dns | None = Field(default=None, description="the zones; a zone that is there already is imported, see docs/runbooks")
+    dns: Dns | None = Field(default=None, description="the zones")
     certificates: Certificates | None = Field(default=None, description="cert-manager and its issuers")
     ingress_controller: IngressController | None = Field(default=None, description="Traefik")
     load_balancer: LoadBalancer | None = Field(default=None, description="MetalLB, where the cluster's network has no load balancer")

@@ -9,6 +9,8 @@ import json
 import ssl
 import time
 import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -171,9 +173,9 @@ def test_a_webhook_is_its_path_and_nothing_else(outside: Outside) -> None:
 
 
 def test_too_many_events_at_once_are_put_off(outside: Outside) -> None:
-    answers = {send(outside, "/webhooks/chargebee", b"{}", {}).status for _ in range(300)}
-    assert answers <= {401, 429}
-    assert 429 in answers
+    with ThreadPoolExecutor(max_workers=16) as senders:
+        answers = Counter(senders.map(lambda _: send(outside, "/webhooks/chargebee", b"{}", {}).status, range(400)))
+    assert set(answers) == {401, 429}, answers
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -198,8 +200,8 @@ def test_a_renamed_host_leaves_no_record_and_no_certificate_behind(person: Perso
     person.types("./hs", "up")
     assert outside.addresses("identity-api.highstreet.localhost") == []
     assert "identity-api" not in person.kubectl("--namespace", "kind", "get", "certificates,ingresses", "--output", "name")
-    with pytest.raises(AssertionError):
-        assert outside.ask("identity-api.highstreet.localhost", "/health/live").status == 200
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+        outside.certificate("identity-api.highstreet.localhost")
     for host in ("people.highstreet.localhost", "accounts.highstreet.localhost"):
         wait_for_certificate(outside, host)
         assert outside.ask(host, "/health/live").status == 200
@@ -244,10 +246,14 @@ def test_a_record_that_somebody_made_is_refused_with_the_command_that_imports_it
     by_hand = outside.add_record("till", "192.0.2.1")
     make_public(person, hosts=["till"])
     output = person.types("./hs", "up", expect=2)
-    assert f"highstreet.localhost,{by_hand['id']}" in output
-    assert "pulumi import digitalocean:index/dnsRecord:DnsRecord" in output
     assert outside.records("till") == [by_hand]
-    outside.delete_record(by_hand["id"])
+    command = f"""HIGHSTREETLY_ADOPTED_RECORDS='{{"till.highstreet.localhost": "{by_hand["id"]}"}}' pulumi up --stack kind"""
+    assert command in output
+    person.types("sh", "-c", f'eval "$(./hs env)"; {command} --yes --skip-preview --non-interactive')
+    assert outside.records("till") == [by_hand], "taken over as it is"
+    person.types("./hs", "up")
+    (now,) = outside.records("till")
+    assert (now["id"], now["data"]) == (by_hand["id"], str(outside.estate.file.loopback))
 
 
 @pytest.mark.usefixtures("unchanged")

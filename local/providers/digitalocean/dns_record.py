@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from typing_extensions import override
 
 from local.providers.base import Resource
 from local.providers.digitalocean.api import Api
-from local.providers.digitalocean.failures import zone_missing
+from local.providers.digitalocean.failures import RefusedError, zone_missing
 from local.providers.digitalocean.names import fqdn, is_doubtful, is_same_name, is_same_value, value_told
 from local.providers.errors import BackendError
 from local.providers.properties import Property, Refusals
@@ -68,7 +69,13 @@ class DnsRecord(Resource[Api]):
         body = {"type": inputs["type"], **_body(inputs)}
         with client.alone(domain, fqdn(inputs["name"], domain).lower(), inputs["type"]):
             search = Search(client, domain, body)
-            made = client.create("domains", domain, "records", body=body, key="domain_record", made_already=search.made_already)
+            try:
+                made = client.create("domains", domain, "records", body=body, key="domain_record", made_already=search.made_already)
+            except RefusedError:  # a CNAME that a request held for lost has made after all stands in the way of the repeated one
+                found = search.made_late()
+                if found is None:
+                    raise
+                made = found
             search.leave_only(made)
         return str(made["id"]), _state(made, domain, inputs)
 
@@ -114,11 +121,21 @@ class Search:
         self._in_doubt = True
         return next(iter(self._new()), None)
 
+    def made_late(self) -> dict[str, Any] | None:
+        """The record of a request that was held for lost, None where none was."""
+        return next(iter(self._new()), None) if self._in_doubt else None
+
     def leave_only(self, made: dict[str, Any]) -> None:
-        """Remove what a request that was held for lost has made after all, beside the record that counts."""
-        for record in self._new() if self._in_doubt else ():
-            if record["id"] != made["id"]:
-                self._client.delete("domains", self._domain, "records", str(record["id"]))
+        """Remove what a request that was held for lost has made after all, beside the record that counts.
+
+        A failure here is not told: the record is made, and a failed creation would lose its number and make it again.
+        """
+        if not self._in_doubt:
+            return
+        with contextlib.suppress(BackendError):
+            for record in self._new():
+                if record["id"] != made["id"]:
+                    self._client.delete("domains", self._domain, "records", str(record["id"]))
 
     def _new(self) -> list[dict[str, Any]]:
         return [record for record in self._identical() if record["id"] not in self._before]

@@ -42,9 +42,7 @@ def test_the_stack_s_own_records_and_other_names_are_no_clash() -> None:
 def test_a_record_that_says_the_same_can_be_adopted() -> None:
     [clash] = found_clashes(record())
     assert clash.adoptable
-    assert clash.import_command == (
-        "pulumi import digitalocean:index/dnsRecord:DnsRecord shop-example-test-record example.test,11 --stack live"
-    )
+    assert clash.import_command == ("""HIGHSTREETLY_ADOPTED_RECORDS='{"shop.example.test": "11"}' pulumi up --stack live""")
     assert "existing_records: adopt" in clash.remedy
     assert clash.import_command in clash.remedy
 
