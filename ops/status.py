@@ -228,4 +228,4 @@ def _add_hosts(table: Table, hosts: Sequence[HostStatus]) -> None:
     for host in hosts:
         mark = "[green]✓[/green]" if host.good else "[red]✗[/red]"
         until = f" until {host.expires:%Y-%m-%d}" if host.expires else ""
-        table.add_row(host.url, host.address or "nothing", mark, f"{host.certificate}{until}")
+        table.add_row(host.host, host.address or "nothing", mark, f"{host.certificate}{until}")

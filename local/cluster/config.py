@@ -10,6 +10,10 @@ from local.cluster.node_image import IMAGE
 
 POD_SUBNET = "10.244.0.0/16"
 SERVICE_SUBNET = "10.96.0.0/16"
+ZONE = "topology.kubernetes.io/zone"
+"""Which server a node is on. Without the label on every node the scheduler spreads no pods at all, over nodes neither."""
+HOSTS = 3
+"""As many as the datacenter has servers."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ def kind_config(name: str, nodes: int, machine: Machine, doors: Doors) -> dict[s
             "serviceSubnet": SERVICE_SUBNET,
         },
         "nodes": [
-            {"role": role, "image": IMAGE} | ({"extraPortMappings": port_mappings(doors)} if number == 0 else {})
+            {"role": role, "image": IMAGE, "labels": {ZONE: f"host-{number % HOSTS + 1}"}}
+            | ({"extraPortMappings": port_mappings(doors)} if number == 0 else {})
             for number, role in enumerate(roles)
         ],
         "kubeadmConfigPatches": [kubelet_patch(machine)],

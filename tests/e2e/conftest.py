@@ -86,7 +86,7 @@ def unchanged(person: Person) -> Iterator[None]:
             path.unlink()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
     """A cluster of two nodes with nothing on it, for what needs a second node."""
     file = EstateFile.model_validate({"name": "hs-nodes", "subnet": "172.30.201.0/24", "nodes": 2, "loopback": "127.0.0.3"})

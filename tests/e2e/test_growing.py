@@ -81,9 +81,14 @@ def test_the_network_keeps_environments_apart(person: Person) -> None:
     assert not can_connect(person, "orders-api", shops, 80, "kind")
 
 
-def test_destroy_leaves_nothing_of_the_second_environment_and_all_of_the_first(person: Person) -> None:
+def test_destroy_leaves_nothing_of_the_second_environment_but_its_certificates_and_all_of_the_first(person: Person) -> None:
     person.types("./hs", "destroy", SECOND, "--yes")
-    assert SECOND not in person.kubectl("get", "namespaces", "--output", "name")
+    kinds = "all,configmaps,secrets,ingresses,certificates,networkpolicies,serviceaccounts,middlewares,resourcequotas,limitranges"
+    left = set(person.kubectl("get", kinds, "--namespace", SECOND, "--output", "name").split())
+    certificates = {name for name in left if name.startswith("secret/") and name.endswith("-tls")}
+    assert len(certificates) == 4
+    assert left - certificates == {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+    person.kubectl("delete", "namespace", SECOND)
     postgres, rabbitmq = databases_and_roles(person), vhosts_and_users(person)
     assert not [name for name in [*postgres, *rabbitmq] if name.startswith(SECOND)]
     assert "kind_orders" in postgres

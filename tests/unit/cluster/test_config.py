@@ -32,6 +32,11 @@ def test_every_node_starts_from_the_one_image() -> None:
     assert {node["image"] for node in kind_config("scratch", 3, USUAL, DOORS)["nodes"]} == {IMAGE}
 
 
+def test_nodes_say_on_which_of_three_servers_they_are() -> None:
+    zones = [node["labels"]["topology.kubernetes.io/zone"] for node in kind_config("scratch", 4, USUAL, DOORS)["nodes"]]
+    assert zones == ["host-1", "host-2", "host-3", "host-1"]
+
+
 def test_only_the_first_node_is_reached_from_this_machine_and_from_nowhere_else() -> None:
     nodes = kind_config("scratch", 2, USUAL, DOORS)["nodes"]
     mappings = [(m["listenAddress"], m["hostPort"], m["containerPort"]) for m in nodes[0]["extraPortMappings"]]
