@@ -200,7 +200,7 @@ def show_status(status: EnvironmentStatus) -> None:
     """Print an environment as a table, then what is wrong with it."""
     table = Table(title=f"{status.environment}: {'healthy' if status.healthy else 'not healthy'}", title_justify="left", box=None)
     for column in ("", "kind", "ready", "version"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=not column)  # a URL is copied whole
     for workload in [*status.services, *status.uis]:
         mark = "[green]✓[/green]" if workload.ready else "[red]✗[/red]"
         table.add_row(workload.name, workload.kind, f"{mark} {workload.replicas}", workload.version)
@@ -228,4 +228,4 @@ def _add_hosts(table: Table, hosts: Sequence[HostStatus]) -> None:
     for host in hosts:
         mark = "[green]✓[/green]" if host.good else "[red]✗[/red]"
         until = f" until {host.expires:%Y-%m-%d}" if host.expires else ""
-        table.add_row(host.host, host.address or "nothing", mark, f"{host.certificate}{until}")
+        table.add_row(host.url, host.address or "nothing", mark, f"{host.certificate}{until}")

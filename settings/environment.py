@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from settings.catalogue import Catalogue, Resources, Workload
 from settings.errors import Mistake, nearest
-from settings.public import Public
 from settings.vocabulary import (
     Address,
     Domain,
@@ -28,6 +28,7 @@ from settings.vocabulary import (
     Version,
     WorkloadName,
 )
+from settings.webhooks import WebhookName
 
 
 class Postgres(Model):
@@ -62,6 +63,35 @@ class Quota(Model):
     cpu_request_millicores: Millicores = 8_000
     memory_request_mib: Mebibytes = 16_384
     memory_limit_mib: Mebibytes = 32_768
+
+
+RECORD_TTL_SECONDS_MIN = 30
+"""DigitalOcean's shortest: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Domain-Records."""
+
+
+class Public(Model):
+    """How an environment is reached from outside: one A record, one certificate and one Ingress for each host."""
+
+    address: Address = Field(description="where its names lead: the firewall's public address")
+    zones: tuple[Domain, ...] = Field(
+        min_length=1, description="DigitalOcean domains under which its names lie, for example [highstreet.ly]"
+    )
+    issuer: WorkloadName = Field(default="letsencrypt", description="who certifies its names; an issuer of the cluster stack")
+    wildcard: bool = Field(default=False, description="one certificate for all names one label below the domain, instead of one each")
+    hsts: bool = Field(default=True, description="browsers never use plain HTTP again (for a year)")
+    record_ttl_seconds: int = Field(default=300, ge=RECORD_TTL_SECONDS_MIN, le=86_400, description="how long others may keep an A record")
+    existing_records: Literal["refuse", "adopt"] = Field(
+        default="refuse", description="a record with one of its names that somebody made by hand: refuse, or adopt if it says the same"
+    )
+    webhook_host: Host = Field(default="hooks", description="where payment services send their events")
+    webhook_sources: dict[WebhookName, tuple[Network, ...]] = Field(
+        default={}, description="who may send a webhook, instead of the vendor's published list; an empty list: anybody"
+    )
+    nameserver: Nameserver = Field(default="ns1.digitalocean.com", description="the zones' server that `./hs verify` and `./hs status` ask")
+    digitalocean_api: Url = Field(default="https://api.digitalocean.com", description="the API that makes the records")
+    trusted_roots_file: str | None = Field(default=None, description="roots that `./hs verify` trusts instead of the system's (PEM)")
+    https_port: Port = Field(default=443, description="the port at the address that browsers use")
+    http_port: Port = Field(default=80, description="the port that redirects to HTTPS")
 
 
 class WorkloadOverride(Model):

@@ -18,6 +18,7 @@ from settings import public as public_module
 from settings.catalogue import Catalogue
 from settings.environment import ClusterSettings, EnvironmentSettings
 from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
+from settings.migration_lint import statement_mistakes
 from settings.migrations import Migrations, read_migrations
 from settings.public import webhook_secrets
 from settings.vocabulary import Model, Name
@@ -173,6 +174,7 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
         mistakes.append(Mistake(file, PROJECT, problem, "add what the stack shall contain"))
     secrets = _secrets(values, _needed_secrets(values, catalogue), environ, file, mistakes)
     migrations = read_migrations(root, list(catalogue.contexts), mistakes) if catalogue else {}
+    mistakes += [mistake for scripts in migrations.values() for mistake in statement_mistakes(scripts)]
     ca_path, ca_certificate = _ca_certificate(parts.get("environment"), root, file, mistakes)
     authorities = _authorities(parts.get("cluster"), root, file, mistakes)
     if mistakes:
@@ -310,7 +312,7 @@ def _unknown_issuer(stack: str, environment: Mapping[str, Any], values: Mapping[
         return []
     clusters = {f"Pulumi.{stack}.yaml": values["cluster"]} if "cluster" in values else _neighbours(stack, estate, root, "cluster")
     known = [name for cluster in clusters.values() for name in _mapping(_mapping(_mapping(cluster).get("certificates")).get("issuers"))]
-    issuer = str(public.get("issuer", public_module.Public.model_fields["issuer"].default))
+    issuer = str(public.get("issuer", environment_module.Public.model_fields["issuer"].default))
     if issuer in known:
         return []
     remedy = nearest(issuer, known) if known else f"describe it in {PROJECT}:cluster.certificates.issuers of the cluster's stack"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from settings.errors import Mistake
 from settings.migration_rules import COPY_FROM_STDIN, Script
 from settings.migration_syntax import Breach, Known
 from settings.migrations import Migrations, order, version_of
@@ -63,6 +64,12 @@ class Report:
 
     findings: list[Finding] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
+
+
+def statement_mistakes(migrations: Migrations) -> list[Mistake]:
+    """What one database's scripts may not say, as mistakes in their files."""
+    findings = lint(migrations.scripts).findings
+    return [Mistake(f"{migrations.path(one.script)}:{one.line}", one.statement, one.why, one.instead) for one in findings]
 
 
 def is_contract(script_name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,12 @@ class Migrations:
 
     context: str
     scripts: dict[str, bytes]
+    common: frozenset[str] = frozenset()
+    """Those of them that every context's database begins with."""
+
+    def path(self, script: str) -> str:
+        """Where a script lies, from the checkout."""
+        return f"{FOLDER}/{COMMON if script in self.common else self.context}/{script}"
 
     @property
     def newest(self) -> str:
@@ -66,8 +72,7 @@ def read_migrations(root: Path, contexts: Sequence[str], mistakes: list[Mistake]
     for context in contexts:
         scripts = {**common, **_read_folder(folder / context, mistakes)}
         _check_versions(context, scripts, mistakes)
-        _check_statements(context, scripts, common, mistakes)
-        found[context] = Migrations(context, scripts)
+        found[context] = Migrations(context, scripts, frozenset(common))
     return found
 
 
@@ -93,11 +98,3 @@ def _check_versions(context: str, scripts: dict[str, bytes], mistakes: list[Mist
         if other != name:
             problem = f"{name} and {other} have the same version"
             mistakes.append(Mistake(f"{FOLDER}/{context}/{name}", "-", problem, "give the newer one the next free version"))
-
-
-def _check_statements(context: str, scripts: dict[str, bytes], common: Collection[str], mistakes: list[Mistake]) -> None:
-    from settings.migration_lint import lint  # here, as the lint reads this module's versions
-
-    for found in lint(scripts).findings:
-        folder = COMMON if found.script in common else context
-        mistakes.append(Mistake(f"{FOLDER}/{folder}/{found.script}:{found.line}", found.statement, found.why, found.instead))

@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-from pydantic import Field
 
 from settings.catalogue import Catalogue, Workload
+from settings.environment import EnvironmentSettings, Public
 from settings.errors import Mistake
-from settings.vocabulary import Address, Domain, Host, Model, Nameserver, Network, Port, Url, WorkloadName
+from settings.vocabulary import Network
 from settings.webhooks import REQUEST_SIZE_MAX_KIB, WEBHOOKS, WebhookName, sources_of
 
-if TYPE_CHECKING:
-    from settings.environment import EnvironmentSettings
-
-RECORD_TTL_SECONDS_MIN = 30
-"""DigitalOcean's shortest: https://docs.digitalocean.com/reference/api/digitalocean/#tag/Domain-Records."""
 KEY = "highstreetly:environment"
-
-
-class Public(Model):
-    """How an environment is reached from outside: one A record, one certificate and one Ingress for each host."""
-
-    address: Address = Field(description="where its names lead: the firewall's public address")
-    zones: tuple[Domain, ...] = Field(
-        min_length=1, description="DigitalOcean domains under which its names lie, for example [highstreet.ly]"
-    )
-    issuer: WorkloadName = Field(default="letsencrypt", description="who certifies its names; an issuer of the cluster stack")
-    wildcard: bool = Field(default=False, description="one certificate for all names one label below the domain, instead of one each")
-    hsts: bool = Field(default=True, description="browsers never use plain HTTP again (for a year)")
-    record_ttl_seconds: int = Field(default=300, ge=RECORD_TTL_SECONDS_MIN, le=86_400, description="how long others may keep an A record")
-    existing_records: Literal["refuse", "adopt"] = Field(
-        default="refuse", description="a record with one of its names that somebody made by hand: refuse, or adopt if it says the same"
-    )
-    webhook_host: Host = Field(default="hooks", description="where payment services send their events")
-    webhook_sources: dict[WebhookName, tuple[Network, ...]] = Field(
-        default={}, description="who may send a webhook, instead of the vendor's published list; an empty list: anybody"
-    )
-    nameserver: Nameserver = Field(default="ns1.digitalocean.com", description="the zones' server that `./hs verify` and `./hs status` ask")
-    digitalocean_api: Url = Field(default="https://api.digitalocean.com", description="the API that makes the records")
-    trusted_roots_file: str | None = Field(default=None, description="roots that `./hs verify` trusts instead of the system's (PEM)")
-    https_port: Port = Field(default=443, description="the port at the address that browsers use")
-    http_port: Port = Field(default=80, description="the port that redirects to HTTPS")
 
 
 @dataclass(frozen=True, kw_only=True)
