@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import signal
+import sys
 from pathlib import Path
 
 from local.digitalocean.api import Api
 from local.digitalocean.server import Listeners, Ports, tls_context
-from local.digitalocean.store import Store
+from local.digitalocean.store import StateError, Store
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -41,5 +43,15 @@ async def serve(given: argparse.Namespace) -> None:
         await listeners.close()
 
 
+def main() -> None:
+    """Say each request on standard error; a state file that cannot be used ends the program with one line."""
+    logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("local.digitalocean").setLevel(logging.INFO)
+    try:
+        asyncio.run(serve(arguments().parse_args()))
+    except StateError as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(arguments().parse_args()))
+    main()

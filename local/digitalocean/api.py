@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import logging
 import math
-import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from local.digitalocean.faults import ERROR_IDS, Fault, Faults
+from local.digitalocean.limits import Limits
 from local.digitalocean.names import zone_file
 from local.digitalocean.records import TYPES, InvalidError
 from local.digitalocean.store import NotFoundError, Store, Zone
@@ -23,9 +25,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OWN = "/_emulator/"
 PER_PAGE = 20
 MOST_PER_PAGE = 200
-REQUESTS_PER_HOUR = 5000  # https://docs.digitalocean.com/reference/api/reference/#section/Introduction/Rate-Limit
-HOUR_SECONDS = 3600
 REQUESTS_KEPT = 10_000
+LOG = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -38,19 +39,19 @@ class ApiError(Exception):
 
 
 class Api:
-    """What both ports share: the store, the token, the failures to come, the requests so far, and how many are left this hour."""
+    """What both ports share: the store, the token, the failures to come, the requests so far, and how many are let in."""
 
-    def __init__(self, store: Store, token: str, *, requests_per_hour: int = REQUESTS_PER_HOUR) -> None:
+    def __init__(self, store: Store, token: str, limits: Limits | None = None) -> None:
         """``token`` is the only one that is let in."""
         self.store, self.faults = store, Faults()
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
         self.token = token
-        self._limit, self._used, self._hour_ends = requests_per_hour, 0, 0.0
+        self._limits = limits or Limits()
 
     def application(self, *, own: bool) -> web.Application:
         """The application of one port; ``own`` is whether it answers the emulator's own requests too."""
         application = web.Application(middlewares=[self._middleware(own)])
-        domain, number = r"/v2/domains/{domain}", r"/v2/domains/{domain}/records/{number:\d+}"
+        domain, number = r"/v2/domains/{domain}", r"/v2/domains/{domain}/records/{number:[0-9]{1,18}}"
         routes = [
             web.get("/v2/domains", self.list_domains),
             web.post("/v2/domains", self.add_domain),
@@ -78,15 +79,25 @@ class Api:
     def _middleware(self, own: bool) -> Any:
         @web.middleware
         async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+            status: int | None = None
+            try:
+                response = await serve(request, handler)
+                status = response.status
+                return response
+            finally:  # the path as it was sent: what is encoded in it cannot begin a line of its own
+                LOG.info("%s %s %s", request.method, request.rel_url.raw_path, status or "unanswered")
+
+        async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
             number = str(uuid.uuid4())
             if own and request.path.startswith(OWN):
                 return await self._answer(request, handler, number)
             entry: dict[str, Any] = {"method": request.method, "path": request.path, "status": None, "scheme": request.scheme}
+            entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
             self.requests.append(entry)
             fault = self.faults.take(request.method, request.path)
             response = await self._answer(request, self._guarded(handler, fault), number)
             entry["status"] = response.status
-            response.headers.update(self._limits() | {"x-request-id": number})
+            response.headers.update(self._limits.headers() | {"x-request-id": number})
             if fault is not None and fault.after_effect:
                 entry["status"] = None
                 if request.transport is not None:
@@ -102,11 +113,13 @@ class Api:
             if fault is not None:
                 await asyncio.sleep(fault.delay_seconds)
                 if fault.status is not None and not fault.after_effect:
-                    raise ApiError(fault.status, "The emulator was told to answer so.", fault.retry_after_seconds)
-            self._count()
+                    raise ApiError(fault.status, "The emulator was told to answer so.", fault.retry_after)
             sent = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             if not hmac.compare_digest(sent, f"Bearer {self.token}".encode()):
                 raise ApiError(401, "Unable to authenticate you")
+            wait = self._limits.count()
+            if wait is not None:
+                raise ApiError(429, "API Rate limit exceeded.", wait)
             return await handler(request)
 
         return handle
@@ -122,26 +135,14 @@ class Api:
             failure = ApiError(422, str(error))
         except web.HTTPException as error:
             failure = ApiError(error.status, "The resource you were accessing could not be found." if error.status == 404 else error.reason)
+        except Exception:  # a fault of the emulator's own has the API's form too
+            LOG.exception("%s %s failed.", request.method, request.rel_url.raw_path)
+            failure = ApiError(500, "Server Error")
         name = ERROR_IDS.get(failure.status, "server_error" if failure.status >= 500 else "bad_request")
         response = web.json_response({"id": name, "message": failure.message, "request_id": number}, status=failure.status)
         if failure.retry_after_seconds is not None:
             response.headers["Retry-After"] = str(failure.retry_after_seconds)
         return response
-
-    def _count(self) -> None:
-        now = time.time()
-        if now >= self._hour_ends:
-            self._used, self._hour_ends = 0, now + HOUR_SECONDS
-        if self._used >= self._limit:
-            raise ApiError(429, "API Rate limit exceeded.", math.ceil(self._hour_ends - now))
-        self._used += 1
-
-    def _limits(self) -> dict[str, str]:
-        return {
-            "ratelimit-limit": str(self._limit),
-            "ratelimit-remaining": str(self._limit - self._used),
-            "ratelimit-reset": str(math.ceil(self._hour_ends)),
-        }
 
     # DigitalOcean's requests
 
@@ -242,7 +243,7 @@ def _domain(zone: Zone) -> dict[str, Any]:
 async def _body(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.text())
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):  # no JSON, a charset that there is not, JSON that is nested too deeply
         body = None
     if not isinstance(body, dict):
         raise ApiError(400, "The request's body is not a JSON object.")

@@ -31,8 +31,9 @@ ERROR_IDS = {
 class Fault:
     """What happens to the next ``times`` requests with this method and path ("*" and glob patterns stand for any).
 
-    They wait ``delay_seconds``; then they fail with ``status`` (None: they are served), without any effect. With ``after_effect`` they
-    are served and the connection ends without an answer: the caller cannot know that the work was done.
+    They wait ``delay_seconds``; then they fail with ``status`` (None: they are served), without any effect; a 429 says Retry-After: 1
+    where ``retry_after_seconds`` says nothing else. With ``after_effect`` they are served and the connection ends without an answer:
+    the caller cannot know that the work was done.
     """
 
     method: str = ANY
@@ -42,6 +43,11 @@ class Fault:
     retry_after_seconds: int | None = None
     delay_seconds: float = 0.0
     after_effect: bool = False
+
+    @property
+    def retry_after(self) -> int | None:
+        """What the header Retry-After says; None for an answer without it."""
+        return 1 if self.retry_after_seconds is None and self.status == 429 else self.retry_after_seconds
 
 
 class Faults:
@@ -61,6 +67,8 @@ class Faults:
         fault = Fault(**{field: value for field, value in body.items() if value is not None})
         if fault.times < 1 or fault.delay_seconds < 0 or not 200 <= (fault.status or 500) <= 599:
             raise ValueError("times is at least 1, delay_seconds at least 0, status from 200 to 599")
+        if (fault.retry_after_seconds or 0) < 0:
+            raise ValueError("retry_after_seconds is at least 0")
         if fault.status is None and not fault.delay_seconds and not fault.after_effect:
             raise ValueError("one of status, delay_seconds and after_effect says what happens")
         self._pending.append(fault)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
 from typing import cast
 
@@ -29,16 +30,28 @@ MOST_TCP_BYTES = 65_535
 TXT_BYTES = 255  # of one string; RFC 1035, section 3.3
 TCP_IDLE_SECONDS = 5
 MOST_ALIASES = 16
+LOG = logging.getLogger(__name__)
 
 
 def answer(store: Store, query: bytes, *, tcp: bool) -> bytes | None:
-    """The answer to a message as bytes; None where none can be given. One that is too long for UDP comes empty, with the TC bit."""
+    """The answer to a message as bytes; None where none can be given, SERVFAIL for what goes wrong here."""
     try:
         asked = dns.message.from_wire(query)
         if asked.flags & dns.flags.QR:
             return None
     except dns.exception.DNSException:
         return _malformed(query)
+    try:
+        return _answer(store, asked, tcp)
+    except Exception:  # whatever it is: nobody shall wait for an answer that never comes
+        LOG.exception("A DNS query could not be answered.")
+        failed = dns.message.make_response(asked)
+        failed.set_rcode(dns.rcode.SERVFAIL)
+        return failed.to_wire()
+
+
+def _answer(store: Store, asked: dns.message.Message, tcp: bool) -> bytes:
+    """An answer that is too long for UDP comes empty, with the TC bit."""
     response = dns.message.make_response(asked)
     _fill(store, asked, response)
     most = MOST_TCP_BYTES if tcp else max(UDP_BYTES, min(asked.payload, MOST_UDP_BYTES) if asked.edns >= 0 else UDP_BYTES)

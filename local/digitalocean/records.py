@@ -101,7 +101,7 @@ def changed(zone: str, record: Record, body: dict[str, Any]) -> Record:
         ttl = _ttl(body | {"ttl": body.get("ttl") or record.ttl})
         return replace(record, ttl=ttl, data=str(ttl))
     before = record.shape() | {"name": f"{record.fqdn(zone)}."}
-    if record.type in POINTING and record.data != APEX:
+    if (record.type in POINTING and record.data != APEX) or (record.type == "CAA" and record.tag != "iodef"):
         before["data"] += "."
     sent = {key: value for key, value in body.items() if value is not None and not (key in ("type", "tag") and value == "")}
     if sent.get("ttl") == 0:
@@ -126,20 +126,35 @@ def _data(kind: str, body: dict[str, Any]) -> str:
     data = body.get("data")
     if not isinstance(data, str) or not data:
         raise InvalidError("Data can't be blank")
+    if not _is_unicode(data):
+        raise InvalidError("Data is not valid Unicode")
+    if len(data) > MOST_TXT_CHARACTERS:
+        raise InvalidError(f"Data is longer than {MOST_TXT_CHARACTERS} characters")
     if kind in ("A", "AAAA"):
         version = 4 if kind == "A" else 6
         try:
+            if "%" in data:
+                raise ValueError("a scope id means something on one machine only")
             return str((ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address)(data))
         except ValueError:
             example = "127.0.0.1" if version == 4 else "::1"
             raise InvalidError(f"IP address {data!r} did not match IPv{version} format (e.g. {example})") from None
     if kind in POINTING:
         return _target(data)
-    if kind == "CAA":
-        return data if body.get("tag") == "iodef" else data.removesuffix(".")
-    if len(data) > MOST_TXT_CHARACTERS:
-        raise InvalidError(f"Data is longer than {MOST_TXT_CHARACTERS} characters")
-    return data
+    if kind != "CAA" or body.get("tag") == "iodef":
+        return data
+    if not data.endswith("."):
+        raise InvalidError("Data needs to end with a dot (.)")
+    return data.removesuffix(".")
+
+
+def _is_unicode(data: str) -> bool:
+    """Whether a text can be stored and sent: JSON can hold half of a surrogate pair."""
+    try:
+        data.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _target(data: str) -> str:

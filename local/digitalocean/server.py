@@ -15,7 +15,8 @@ from typing import Any
 from aiohttp import web
 
 from local.digitalocean import names
-from local.digitalocean.api import REQUESTS_PER_HOUR, Api
+from local.digitalocean.api import Api
+from local.digitalocean.limits import REQUESTS_PER_HOUR, REQUESTS_PER_MINUTE, Limits
 from local.digitalocean.store import Store
 
 LOOPBACK = "127.0.0.1"
@@ -121,6 +122,7 @@ def running(
     ports: Ports | None = None,
     tls: ssl.SSLContext | None = None,
     requests_per_hour: int = REQUESTS_PER_HOUR,
+    requests_per_minute: int = REQUESTS_PER_MINUTE,
 ) -> Iterator[Server]:
     """A server in a thread, on free ports of the loopback address where ``ports`` names no others; it ends with the block.
 
@@ -131,7 +133,7 @@ def running(
     thread = threading.Thread(target=loop.run_forever, name="digitalocean", daemon=True)
     thread.start()
     try:
-        api = Api(Store(state), token, requests_per_hour=requests_per_hour)
+        api = Api(Store(state), token, Limits(requests_per_hour, requests_per_minute))
         where = ports or Ports(https=0 if tls else None)
         yield asyncio.run_coroutine_threadsafe(listeners.open(api, where, tls), loop).result(STARTS_SECONDS)
     finally:

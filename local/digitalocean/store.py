@@ -16,6 +16,10 @@ NAMESERVERS = ("ns1.digitalocean.com", "ns2.digitalocean.com", "ns3.digitalocean
 FIRST_ID = 100_001
 
 
+class StateError(Exception):
+    """The state file cannot be used; the text is one line that names it."""
+
+
 class NotFoundError(Exception):
     """A domain or a record that is not there: the API's 404."""
 
@@ -41,16 +45,20 @@ class Store:
     """Everything that the emulator holds. One thread uses it: the one that answers the API and the DNS."""
 
     def __init__(self, file: Path | None = None) -> None:
-        """Read ``file`` when it is there; without a file nothing outlives this object."""
+        """Read ``file`` when it is there; without a file nothing outlives this object. Raises StateError."""
         self._file = file
         self._next_id = FIRST_ID
         self.zones: dict[str, Zone] = {}
         if file is not None and file.exists():
-            self._read(json.loads(file.read_text()))
+            try:
+                self._read(json.loads(file.read_text()))
+            except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+                why = " ".join(f"{type(error).__name__}: {error}".split())
+                raise StateError(f"The state file {file} cannot be read; mend it or remove it ({why})") from error
 
     def zone(self, name: str) -> Zone:
         """A domain by its name; raises NotFoundError."""
-        found = self.zones.get(name.lower().removesuffix("."))
+        found = self.zones.get(name.lower())
         if found is None:
             raise NotFoundError
         return found
@@ -124,10 +132,15 @@ class Store:
         return self._next_id - 1
 
     def _read(self, state: dict[str, Any]) -> None:
-        self._next_id = state["next_id"]
+        self._next_id = int(state["next_id"])
         for name, kept in state["zones"].items():
-            held = (Record(**fields) for fields in kept["records"])
-            self.zones[name] = Zone(name, kept["serial"], {record.id: record for record in held})
+            held = [Record(**fields) for fields in kept["records"]]
+            zone = Zone(name, int(kept["serial"]), {record.id: record for record in held})
+            if not all(isinstance(value, str) for record in held for value in (record.type, record.name, record.data)):
+                raise ValueError(f"{name} has a record without a text")
+            if not any(zone.holding("SOA")):
+                raise ValueError(f"{name} has no SOA record")
+            self.zones[name] = zone
 
     def _write(self) -> None:
         if self._file is None:
@@ -141,4 +154,4 @@ class Store:
         os.replace(partial, self._file)
 
 
-__all__ = ["NAMESERVERS", "NotFoundError", "Store", "Zone"]
+__all__ = ["NAMESERVERS", "NotFoundError", "StateError", "Store", "Zone"]

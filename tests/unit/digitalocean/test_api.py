@@ -65,6 +65,7 @@ def test_a_record_is_read_changed_and_removed_by_its_id(api: httpx.Client, add: 
         ({"type": "MX", "data": "mail.example.com.", "priority": 10}, {"data": "mail.example.com", "priority": 10, "port": None}),
         ({"type": "NS", "data": "ns1.example.com."}, {"data": "ns1.example.com"}),
         ({"type": "AAAA", "data": "2001:DB8:0::1"}, {"data": "2001:db8::1"}),
+        ({"type": "CAA", "data": "mailto:ops@example.com", "tag": "iodef", "flags": 0}, {"data": "mailto:ops@example.com"}),
         ({"type": "CAA", "data": "letsencrypt.org.", "tag": "issue", "flags": 0}, {"data": "letsencrypt.org", "tag": "issue", "flags": 0}),
         (
             {"type": "SRV", "data": "sip.example.com.", "priority": 1, "weight": 2, "port": 5060},
@@ -150,6 +151,8 @@ def test_a_page_has_the_size_that_is_asked_for_up_to_200(api: httpx.Client, add:
         ({"type": "A", "name": "x.example.com.", "data": "203.0.113.1"}, f"Name 'x.example.com.' is not in the domain {ZONE}"),
         ({"type": "A", "name": "a b", "data": "203.0.113.1"}, "Name 'a b' is not a valid host name (e.g. www)"),
         ({"type": "MX", "name": "@", "data": "mail.example.com."}, "Priority can't be blank"),
+        ({"type": "AAAA", "name": "x", "data": "fe80::1%eth0"}, "IP address 'fe80::1%eth0' did not match IPv6 format (e.g. ::1)"),
+        ({"type": "CAA", "name": "@", "data": "x.org", "flags": 0, "tag": "issue"}, "Data needs to end with a dot (.)"),
         ({"type": "CAA", "name": "@", "data": "x.org.", "flags": 0}, "Tag must be one of issue, issuewild, iodef"),
     ],
 )
@@ -202,14 +205,24 @@ def test_nobody_is_let_in_without_the_token(api: httpx.Client, method: str, head
 
 
 @pytest.mark.parametrize(
-    "path", ["/v2/domains/example.com", "/v2/domains/example.com/records", f"{RECORDS}/1", f"{RECORDS}/x", "/v2/droplets"]
+    "path",
+    [
+        f"/v2/domains/{ZONE}.",
+        f"/v2/domains/{ZONE}./records",
+        f"{RECORDS}/{'9' * 5000}",
+        "/v2/domains/example.com",
+        "/v2/domains/example.com/records",
+        f"{RECORDS}/1",
+        f"{RECORDS}/x",
+        "/v2/droplets",
+    ],
 )
 def test_what_is_not_there_is_not_found(api: httpx.Client, path: str) -> None:
     missing = api.get(path)
     assert (missing.status_code, missing.json()["id"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{", '"text"'])
+@pytest.mark.parametrize("content", ["", "[]", "{", '"text"', "[" * 100_000])
 def test_a_body_that_is_no_object_is_a_bad_request(api: httpx.Client, content: str) -> None:
     assert api.post(RECORDS, content=content).status_code == 400
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,11 @@ def test_it_fails_as_often_as_it_is_told_and_does_nothing(api: httpx.Client, sta
     assert api.get(RECORDS).json()["meta"]["total"] == 5
 
 
-def test_too_many_requests_say_when_to_come_back(api: httpx.Client) -> None:
-    fail(api, status=429, retry_after_seconds=7)
+@pytest.mark.parametrize(("given", "said"), [({"retry_after_seconds": 7}, "7"), ({"retry_after_seconds": 0}, "0"), ({}, "1")])
+def test_too_many_requests_say_when_to_come_back(api: httpx.Client, given: dict[str, int], said: str) -> None:
+    fail(api, status=429, **given)
     refused = api.get(RECORDS)
-    assert (refused.status_code, refused.json()["id"], refused.headers["retry-after"]) == (429, "too_many_requests", "7")
+    assert (refused.status_code, refused.json()["id"], refused.headers["retry-after"]) == (429, "too_many_requests", said)
     assert api.get(RECORDS).status_code == 200
 
 
@@ -83,6 +85,7 @@ def test_failures_that_were_not_needed_are_forgotten(api: httpx.Client) -> None:
         ({"stauts": 500}, "stauts is none of method, path, status, times, retry_after_seconds, delay_seconds, after_effect"),
         ({"status": "500"}, "status cannot be '500'"),
         ({"status": True}, "status cannot be True"),
+        ({"status": 429, "retry_after_seconds": -1}, "retry_after_seconds is at least 0"),
         ({"status": 500, "times": 0}, "times is at least 1"),
         ({}, "one of status, delay_seconds and after_effect says what happens"),
     ],
@@ -96,7 +99,11 @@ def test_it_says_what_it_was_asked(api: httpx.Client) -> None:
     api.delete(REQUESTS)
     api.get(RECORDS, params={"type": "A"})
     api.delete("/v2/domains/example.com")
-    assert api.get(REQUESTS).json() == [
+    entries = api.get(REQUESTS).json()
+    times = [datetime.fromisoformat(entry.pop("time")) for entry in entries]
+    assert times == sorted(times)
+    assert timedelta(0) <= datetime.now(UTC) - times[0] < timedelta(minutes=1)
+    assert entries == [
         {"method": "GET", "path": RECORDS, "status": 200, "scheme": "http"},
         {"method": "DELETE", "path": "/v2/domains/example.com", "status": 404, "scheme": "http"},
     ]
