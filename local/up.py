@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -39,8 +39,8 @@ def up(estate: Estate, stack: str = "kind") -> None:
     """Bring the whole local estate up and deploy ``stack`` on it; raises PlatformError with what stopped it."""
     toolchain = prepare_tools(estate)
     ensure_engine()
-    references = prepare_images(toolchain)
     addons = ensure_addon_images(toolchain)
+    references = prepare_images(toolchain, addons)
     outside.prepare(toolchain)
     charts = ensure_charts(toolchain)
     ensure_network(estate)
@@ -66,10 +66,10 @@ def prepare_tools(estate: Estate) -> Toolchain:
     return toolchain
 
 
-def prepare_images(toolchain: Toolchain) -> dict[str, str]:
+def prepare_images(toolchain: Toolchain, addons: Sequence[str]) -> dict[str, str]:
     """Every image of the estate, and how it is called: base images first, then the node's, then the product's."""
     ensure_base_images()
-    cluster.ensure_node_image(toolchain)
+    cluster.ensure_node_image(toolchain, addons)
     ensure_machine_image()
     return ensure_images(toolchain.builder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.base_images import debian
@@ -44,16 +45,20 @@ def is_made_here() -> bool:
     return bool(label_of(IMAGE))
 
 
-def ensure_node_image(toolchain: Toolchain) -> None:
-    """Have the engine hold the node image; raises PlatformError when it can neither be pulled nor made."""
-    pins = pins_of(toolchain)
-    ensure_image(IMAGE, pins, lambda step: _make(toolchain, pins, step), official=True)
+def ensure_node_image(toolchain: Toolchain, addons: Sequence[str]) -> None:
+    """Have the engine hold the node image; raises PlatformError when it can neither be pulled nor made.
+
+    ``addons`` are images of the engine that every cluster needs: one that is made here has them, so that no start loads them again.
+    """
+    pins = pins_of(toolchain, addons)
+    ensure_image(IMAGE, pins, lambda step: _make(toolchain, addons, pins, step), official=True)
 
 
-def pins_of(toolchain: Toolchain) -> str:
-    """The hash of what the node image is made from: our files, the tools in it, and the base of the images in it."""
+def pins_of(toolchain: Toolchain, addons: Sequence[str]) -> str:
+    """The hash of what the node image is made from: our files, the tools in it, the base of its images, and the add-ons' images."""
     tools = [f"{name}={toolchain.pins[name].digest()}" for name in toolchain.names("node")]
-    return digest_of(HERE / "node", HERE / "node_image.py", *tools, f"debian={debian.pins()}")
+    images = [f"{addon}={label_of(addon) or image_id(addon)}" for addon in addons]
+    return digest_of(HERE / "node", HERE / "node_image.py", *tools, f"debian={debian.pins()}", *images)
 
 
 def calico_crds(toolchain: Toolchain, target: Path) -> None:
@@ -62,7 +67,7 @@ def calico_crds(toolchain: Toolchain, target: Path) -> None:
     shutil.copytree(toolchain.builder.module_folder(toolchain.builder.go(), module) / folder, target, dirs_exist_ok=True)
 
 
-def _make(toolchain: Toolchain, pins: str, step: Step) -> None:
+def _make(toolchain: Toolchain, addons: Sequence[str], pins: str, step: Step) -> None:
     binaries = toolchain.ensure(toolchain.names("node"))
     with tempfile.TemporaryDirectory(prefix="hs-node-") as folder:
         context = Path(folder)
@@ -74,6 +79,8 @@ def _make(toolchain: Toolchain, pins: str, step: Step) -> None:
         before = {reference: image_id(reference) for reference in IMAGES}
         try:
             _make_images(binaries, archives, step)
+            for number, addon in enumerate(addons, len(IMAGES)):
+                run(["docker", "save", "--output", archives / f"{number}.tar", addon])
             _import_images(base, archives, pins, step)
         finally:
             _give_back(before)
@@ -134,8 +141,9 @@ def _import_images(base: str, archives: Path, pins: str, step: Step) -> None:
         run(["docker", "exec", "--detach", builder, "containerd"])
         wait = "for i in $(seq 100); do ctr version >/dev/null 2>&1 && exit 0; sleep 0.1; done; exit 1"
         run(["docker", "exec", builder, "sh", "-c", wait], what="containerd did not start while the node image was made.")
-        for archive in sorted(archives.iterdir()):
-            step.note(f"importing image {int(archive.stem) + 1} of {len(IMAGES)}")
+        found = sorted(archives.iterdir())
+        for number, archive in enumerate(found, 1):
+            step.note(f"importing image {number} of {len(found)}")
             command = ["ctr", "--namespace", "k8s.io", "images", "import", "--no-unpack", f"/archives/{archive.name}"]
             run(["docker", "exec", builder, *command], what="A Kubernetes image could not be put into the node image.")
         # Its database is whole only when it has ended.

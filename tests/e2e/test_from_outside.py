@@ -6,7 +6,10 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import signal
 import ssl
+import subprocess
 import time
 import uuid
 from collections import Counter
@@ -229,6 +232,22 @@ def test_a_record_is_made_once_whatever_the_api_answers(person: Person, outside:
     with outside.fault(method="POST", path="/v2/domains/*/records", **fault):
         person.types("./hs", "up")
     assert len(outside.records(name)) == 1
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_a_deploy_that_is_killed_while_it_makes_a_record_leaves_one_that_the_next_takes_over(person: Person, outside: Outside) -> None:
+    make_public(person, hosts=["cut-short"])
+    with outside.fault(method="POST", path="/v2/domains/*/records", after_effect=True, times=1):
+        deploy = subprocess.Popen(["./hs", "up"], cwd=person.checkout, start_new_session=True, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 2 * ISSUE_SECONDS
+        while not outside.records("cut-short") and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(deploy.pid, signal.SIGKILL)
+        deploy.wait()
+    (made,) = outside.records("cut-short")
+    person.types("./hs", "up")
+    assert [record["id"] for record in outside.records("cut-short")] == [made["id"]]
+    assert "unchanged" in person.types("./hs", "up")
 
 
 def test_a_token_that_is_refused_is_one_clear_message_and_changes_nothing(person: Person, outside: Outside) -> None:

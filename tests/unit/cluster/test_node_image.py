@@ -99,10 +99,22 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_another_debian_makes_another_node_image(monkeypatch: pytest.MonkeyPatch) -> None:
     toolchain = cast(Toolchain, SimpleNamespace(pins={}, names=lambda _: []))
-    before = node_image.pins_of(toolchain)
-    assert node_image.pins_of(toolchain) == before
+    before = node_image.pins_of(toolchain, [])
+    assert node_image.pins_of(toolchain, []) == before
     monkeypatch.setattr(debian, "pins", lambda: "another")
-    assert node_image.pins_of(toolchain) != before
+    assert node_image.pins_of(toolchain, []) != before
+
+
+def test_another_image_of_an_addon_makes_another_node_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    toolchain = cast(Toolchain, SimpleNamespace(pins={}, names=lambda _: []))
+    labels = {"ours": "pins", "official": ""}
+    monkeypatch.setattr(node_image, "label_of", labels.get)
+    monkeypatch.setattr(node_image, "image_id", lambda tag: f"sha256:{tag}")
+    before = node_image.pins_of(toolchain, ["ours", "official"])
+    assert node_image.pins_of(toolchain, ["ours"]) != before
+    monkeypatch.setattr(node_image, "image_id", lambda tag: f"sha256:newer-{tag}")
+    assert node_image.pins_of(toolchain, ["ours"]) == node_image.pins_of(toolchain, ["ours"])
+    assert node_image.pins_of(toolchain, ["ours", "official"]) != before
 
 
 def test_names_of_kubernetes_images_mean_again_what_they_meant_before(monkeypatch: pytest.MonkeyPatch) -> None:
