@@ -81,30 +81,31 @@ class Api:
         async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
             status: int | None = None
             try:
-                response = await serve(request, handler)
+                response = await self._serve(request, handler, own)
                 status = response.status
                 return response
             finally:  # the path as it was sent: what is encoded in it cannot begin a line of its own
                 LOG.info("%s %s %s", request.method, request.rel_url.raw_path, status or "unanswered")
 
-        async def serve(request: web.Request, handler: Handler) -> web.StreamResponse:
-            number = str(uuid.uuid4())
-            if own and request.path.startswith(OWN):
-                return await self._answer(request, handler, number)
-            entry: dict[str, Any] = {"method": request.method, "path": request.path, "status": None, "scheme": request.scheme}
-            entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-            self.requests.append(entry)
-            fault = self.faults.take(request.method, request.path)
-            response = await self._answer(request, self._guarded(handler, fault), number)
-            entry["status"] = response.status
-            response.headers.update(self._limits.headers() | {"x-request-id": number})
-            if fault is not None and fault.after_effect:
-                entry["status"] = None
-                if request.transport is not None:
-                    request.transport.abort() if hasattr(request.transport, "abort") else request.transport.close()
-            return response
-
         return handle
+
+    async def _serve(self, request: web.Request, handler: Handler, own: bool) -> web.StreamResponse:
+        """Answer a request, noted down, with the account's limits in its headers and under the next fault that is meant for it."""
+        number = str(uuid.uuid4())
+        if own and request.path.startswith(OWN):
+            return await self._answer(request, handler, number)
+        entry: dict[str, Any] = {"method": request.method, "path": request.path, "status": None, "scheme": request.scheme}
+        entry["time"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self.requests.append(entry)
+        fault = self.faults.take(request.method, request.path)
+        response = await self._answer(request, self._guarded(handler, fault), number)
+        entry["status"] = response.status
+        response.headers.update(self._limits.headers() | {"x-request-id": number})
+        if fault is not None and fault.after_effect:
+            entry["status"] = None
+            if request.transport is not None:
+                request.transport.abort() if hasattr(request.transport, "abort") else request.transport.close()
+        return response
 
     def _guarded(self, handler: Handler, fault: Fault | None) -> Handler:
         """The handler behind its failure, the limit and the check of the token."""
