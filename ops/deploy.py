@@ -5,25 +5,29 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops import console
 from ops.errors import InputError, PlatformError
 from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
 from ops.records import clashes, existing_records, owned_record_ids, pending_record_hosts
-from ops.state import free_dead_locks, has_pending_operations, last_run_failed
+from ops.state import State, open_state
 from settings import Settings, SettingsError, load_stack
 from settings.load import ADOPTED_RECORDS_VARIABLE, PROJECT, ROOT
+from settings.pins import PINNED_IMAGES_VARIABLE
 from settings.public import public_hosts
 
 if TYPE_CHECKING:
     from pulumi import automation
 
 LOG_LINES = 20
+DATABASE_COMPONENT = "platform:env:Database"
+"""The type of a context's database with its roles, rights and Secrets (components/tokens.py)."""
 QUIET_OPERATIONS = ("same", "read", "refresh")
 
 
@@ -48,10 +52,39 @@ class Progress:
                 self.errors.append(message)
 
 
-def validated(stack: str, root: Path = ROOT) -> Settings:
+@dataclass(frozen=True)
+class Images:
+    """The images of one run, pinned by digest; none where the stack file's versions are taken as they are."""
+
+    pins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the program reads them from."""
+        return {PINNED_IMAGES_VARIABLE: json.dumps(dict(self.pins))} if self.pins else {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stack that is ready for the engine."""
+
+    settings: Settings
+    stack: automation.Stack
+    refresh: bool
+    """Whether reality must be looked at first, because an earlier run broke off or failed."""
+    kept: Mapping[str, list[str]]
+    """The databases that stay although their context is gone from the catalogue: the URNs of each, by context."""
+
+    @property
+    def excluded(self) -> list[str] | None:
+        """What the engine leaves alone."""
+        return [urn for urns in self.kept.values() for urn in urns] or None
+
+
+def validated(stack: str, root: Path = ROOT, images: Images = Images()) -> Settings:
     """The settings of a stack; raises InputError with every mistake in them, before anything is touched."""
     try:
-        return load_stack(stack, root)
+        return load_stack(stack, root, {**os.environ, **images.variables})
     except SettingsError as refused:
         raise InputError(
             f"The configuration of {stack} is refused; nothing was touched.",
@@ -66,21 +99,75 @@ def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
     Raises InputError for a configuration that is refused and PlatformError for a run that failed.
     """
     settings = validated(stack, root)
-    with console.step(f"Deploying {stack}") as step:
+    with turn_of(stack, "up"):
+        return bring_up(settings, root, message=message or f"up {stack}")
+
+
+def tell(line: str) -> None:
+    """Print a line about what was found and healed."""
+    console.err.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def turn_of(stack: str, purpose: str) -> Iterator[State]:
+    """The stack's state while it is this process's turn to change the stack; waits for whoever has it, and says who that is."""
+    state = open_state(os.environ.get("PULUMI_BACKEND_URL", ""))
+    with ExitStack() as waiting:
+        steps: list[console.Step] = []
+
+        def on_wait(holder: str) -> None:
+            if not steps:
+                steps.append(waiting.enter_context(console.step(f"Waiting for the turn on {stack}")))
+            steps[0].note(holder)
+
+        with state.turn(stack, purpose, on_wait, tell):
+            waiting.close()
+            yield state
+
+
+def bring_up(settings: Settings, root: Path, *, message: str, images: Images = Images(), keep_databases: bool = False) -> dict[str, int]:
+    """What ``up`` does once the turn is held; ``keep_databases`` keeps those of contexts that are gone from the catalogue."""
+    with console.step(f"Deploying {settings.stack}") as step:
         progress = Progress(step)
-        healed = _select(stack, root)
-        step.note("looking for DNS records at its names")
-        adopted = _records_to_adopt(settings, healed.stack)
-        workspace = healed.stack.workspace
-        workspace.env_vars = {**workspace.env_vars, ADOPTED_RECORDS_VARIABLE: json.dumps(adopted)}
-        words = message or f"up {stack}"
+        run = make_ready(settings, root, step, images=images, keep_databases=keep_databases)
         try:
-            result = healed.stack.up(message=words, refresh=healed.refresh, on_event=progress.hear, color="never", suppress_progress=True)
+            result = run.stack.up(
+                message=message,
+                refresh=run.refresh,
+                exclude=run.excluded,
+                on_event=progress.hear,
+                color="never",
+                suppress_progress=True,
+            )
         except Exception as failed:
             raise _failure(settings, progress, failed) from failed
         changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
         step.note(summary(changes))
     return changes
+
+
+def make_ready(settings: Settings, root: Path, step: console.Step, *, images: Images, keep_databases: bool) -> Run:
+    """Heal what a killed run left, and find out what a run must know beforehand: records to adopt, databases to keep."""
+    healed = _select(settings.stack, root)
+    step.note("looking for DNS records at its names")
+    adopted = _records_to_adopt(settings, healed.stack)
+    workspace = healed.stack.workspace
+    workspace.env_vars = {**workspace.env_vars, **images.variables, ADOPTED_RECORDS_VARIABLE: json.dumps(adopted)}
+    kept = databases_to_keep(vars(healed.stack.export_stack()), list(settings.catalogue.contexts)) if keep_databases else {}
+    for context in kept:
+        tell(f"the database of {context} stays; that context is not in this catalogue")
+    return Run(settings, healed.stack, healed.refresh, kept)
+
+
+def databases_to_keep(state: Mapping[str, Any], contexts: Sequence[str]) -> dict[str, list[str]]:
+    """The databases in a stack's state whose context is not among ``contexts``: the URNs of each with all that belongs to it."""
+    resources = (state.get("deployment") or {}).get("resources") or []
+    gone = {
+        resource["urn"]: resource["urn"].rpartition("::")[2]
+        for resource in resources
+        if resource["type"] == DATABASE_COMPONENT and resource["urn"].rpartition("::")[2] not in contexts
+    }
+    return {context: [urn, *(resource["urn"] for resource in resources if resource.get("parent") == urn)] for urn, context in gone.items()}
 
 
 def _records_to_adopt(settings: Settings, stack: automation.Stack) -> dict[str, str]:
@@ -122,7 +209,7 @@ def _records_to_adopt(settings: Settings, stack: automation.Stack) -> dict[str, 
 
 def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
     """Delete everything of ``stack``. Protected databases and vhosts make it fail before anything is deleted."""
-    with console.step(f"Deleting everything of {stack}") as step:
+    with turn_of(stack, "destroy"), console.step(f"Deleting everything of {stack}") as step:
         progress = Progress(step)
         try:
             result = _select(stack, root).stack.destroy(on_event=progress.hear, color="never", suppress_progress=True)
@@ -152,20 +239,16 @@ class Healed:
 
 
 def _select(stack: str, root: Path) -> Healed:
-    """The stack, healed of what a killed run left: its lock, and objects that it made but could not write down."""
+    """The stack, healed of what a killed run left: objects that it made but could not write down."""
     from pulumi import automation  # half a second that ./hs --help need not pay
 
-    url = os.environ.get("PULUMI_BACKEND_URL", "")
-    environment, refresh = {}, False
-    if url.startswith("file://"):
-        state = Path(url.removeprefix("file://"))
-        for line in free_dead_locks(state, PROJECT, stack):
-            console.err.print(f"  {line}", markup=False, soft_wrap=True)
-        broken_off = has_pending_operations(state, PROJECT, stack)
-        refresh = broken_off or last_run_failed(state, PROJECT, stack)
-        if broken_off:
-            console.err.print("  an earlier run broke off; what it made is taken over", markup=False)
-            environment = {"PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true"}
+    state = open_state(os.environ.get("PULUMI_BACKEND_URL", ""))
+    broken_off = state.has_pending_operations(stack)
+    environment = {"PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}"}  # an earlier release's program has an environment of its own
+    if broken_off:
+        tell("an earlier run broke off; what it made is taken over")
+        environment["PULUMI_K8S_UPSERT_EXISTING_OBJECTS"] = "true"
+    refresh = broken_off or state.last_run_failed(stack)
     options = automation.LocalWorkspaceOptions(env_vars=environment)
     return Healed(automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options), refresh)
 

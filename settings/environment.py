@@ -54,6 +54,9 @@ class Images(Model):
     service: Image = "highstreetly/{name}"
     ui: Image = "highstreetly/{name}"
     migrations: Image = "flyway/flyway:13"
+    registry: Url = Field(
+        default="https://registry-1.docker.io", description="the registry that says which digest a docker.io image's tag means"
+    )
 
 
 class Quota(Model):
@@ -110,6 +113,9 @@ class EnvironmentSettings(Model):
     domain: Domain = Field(description="public domain, for example test.highstreet.ly")
     version: Version = Field(description="image version of every service and UI without one of its own")
     replicas: Replicas = Field(default=2, description="pods of each service and UI")
+    promoted_from: Name | None = Field(
+        default=None, description="the environment where a release must have been verified before, for example test"
+    )
     priority_class: WorkloadName | None = Field(default=None, description="scheduling priority; a class of the cluster stack")
     protect_data: bool = Field(default=True, description="refuse to delete databases and the vhost")
     images: Images = Images()

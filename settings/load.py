@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from settings import catalogue as catalogue_module
@@ -18,8 +17,10 @@ from settings import public as public_module
 from settings.catalogue import Catalogue
 from settings.environment import ClusterSettings, EnvironmentSettings
 from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
+from settings.files import read_certificate, read_yaml
 from settings.migration_lint import statement_mistakes
 from settings.migrations import Migrations, read_migrations
+from settings.pins import pinned
 from settings.public import webhook_secrets
 from settings.vocabulary import Model, Name
 
@@ -112,7 +113,7 @@ def load_stack(stack: str, root: Path = ROOT, environ: Mapping[str, str] = os.en
     if not path.exists():
         known = stacks(root)
         raise SettingsError([Mistake(path.name, "-", f"there is no stack {stack!r}", nearest(stack, known))])
-    raw = _read_yaml(path, path.name).get("config") or {}
+    raw = read_yaml(path, path.name).get("config") or {}
     values: dict[str, object] = {}
     for key, value in raw.items():
         namespace, _, name = str(key).partition(":")
@@ -124,7 +125,7 @@ def load_stack(stack: str, root: Path = ROOT, environ: Mapping[str, str] = os.en
 def estate_of(stack: str, root: Path = ROOT) -> str:
     """Where a stack runs, read without checking the rest: `datacenter`, or `local`."""
     try:
-        config = _read_yaml(root / f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yaml").get("config") or {}
+        config = read_yaml(root / f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yaml").get("config") or {}
     except SettingsError:
         return ESTATES[0]
     return str(config.get(f"{PROJECT}:estate", ESTATES[0]))
@@ -161,6 +162,7 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
     for key, model in (("environment", EnvironmentSettings), ("cluster", ClusterSettings)):
         if key in values:
             merged = merge(values[key] if values[key] is not None else {}, overlay.get(key, {}))
+            merged = pinned(merged, environ) if key == "environment" and isinstance(merged, Mapping) else merged
             where = overlay_file if key in overlay else file
             parts[key] = _parse_object(model, merged, _blame(values[key], file, where), f"{PROJECT}:{key}", mistakes)
             if key == "environment" and isinstance(merged, Mapping):
@@ -169,6 +171,7 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
                 others = _neighbours(stack, str(estate), root, "environment")
                 mistakes += public_module.cross_check(merged, catalogue, file, others) if catalogue else []
                 mistakes += _unknown_issuer(stack, merged, values, str(estate), root)
+                mistakes += _unknown_promotion(stack, merged, root)
     if not parts:
         problem = f"neither {PROJECT}:environment nor {PROJECT}:cluster"
         mistakes.append(Mistake(file, PROJECT, problem, "add what the stack shall contain"))
@@ -205,7 +208,7 @@ def merge(base: object, over: object) -> object:
 def _parse_catalogue(root: Path, mistakes: list[Mistake]) -> Catalogue | None:
     file = catalogue_module.FILE
     try:
-        raw = _read_yaml(root / file, file)
+        raw = read_yaml(root / file, file)
     except SettingsError as unreadable:
         mistakes += unreadable.mistakes
         return None
@@ -256,7 +259,7 @@ def _local_settings(environ: Mapping[str, str], mistakes: list[Mistake]) -> tupl
     if not path:
         return {}, ""
     try:
-        overlay = _read_yaml(Path(path), path)
+        overlay = read_yaml(Path(path), path)
     except SettingsError as unreadable:
         mistakes += unreadable.mistakes
         return {}, path
@@ -268,7 +271,7 @@ def _ca_certificate(environment: EnvironmentSettings | None, root: Path, file: s
     if environment is None:
         return "", ""
     path = root / environment.ca_certificate_file
-    return str(path), _read_certificate(path, file, f"{PROJECT}:environment.ca_certificate_file", mistakes)
+    return str(path), read_certificate(path, file, f"{PROJECT}:environment.ca_certificate_file", mistakes)
 
 
 def _authorities(cluster: ClusterSettings | None, root: Path, file: str, mistakes: list[Mistake]) -> dict[str, str]:
@@ -278,17 +281,7 @@ def _authorities(cluster: ClusterSettings | None, root: Path, file: str, mistake
     prefix = f"{PROJECT}:cluster.certificates"
     named = {f"{prefix}.ca_certificate_file": certificates.ca_certificate_file}
     named |= {f"{prefix}.issuers.{name}.ca_certificate_file": issuer.ca_certificate_file for name, issuer in certificates.issuers.items()}
-    return {path: _read_certificate(root / path, file, key, mistakes) for key, path in named.items() if path}
-
-
-def _read_certificate(path: Path, file: str, key: str, mistakes: list[Mistake]) -> str:
-    if not path.is_file():
-        mistakes.append(Mistake(file, key, f"there is no file {path}", "put the CA's certificate there"))
-        return ""
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not text.startswith("-----BEGIN CERTIFICATE-----"):
-        mistakes.append(Mistake(file, key, f"{path} is not a certificate in PEM form", "it begins with -----BEGIN CERTIFICATE-----"))
-    return text + "\n"
+    return {path: read_certificate(root / path, file, key, mistakes) for key, path in named.items() if path}
 
 
 def _neighbours(stack: str, estate: str, root: Path, part: str) -> dict[str, Mapping[str, object]]:
@@ -297,7 +290,7 @@ def _neighbours(stack: str, estate: str, root: Path, part: str) -> dict[str, Map
     for other in stacks(root):
         if other != stack and estate_of(other, root) == estate:
             try:
-                config = _read_yaml(root / f"Pulumi.{other}.yaml", other).get("config") or {}
+                config = read_yaml(root / f"Pulumi.{other}.yaml", other).get("config") or {}
             except SettingsError:
                 continue  # its own run says what is wrong with it
             if isinstance(config.get(f"{PROJECT}:{part}"), Mapping):
@@ -317,6 +310,16 @@ def _unknown_issuer(stack: str, environment: Mapping[str, Any], values: Mapping[
         return []
     remedy = nearest(issuer, known) if known else f"describe it in {PROJECT}:cluster.certificates.issuers of the cluster's stack"
     return [Mistake(f"Pulumi.{stack}.yaml", f"{PROJECT}:environment.public.issuer", f"there is no issuer {issuer!r}", remedy)]
+
+
+def _unknown_promotion(stack: str, environment: Mapping[str, Any], root: Path) -> list[Mistake]:
+    """A mistake where an environment waits for releases of one that does not exist."""
+    origin = environment.get("promoted_from")
+    others = [other for other in stacks(root) if other != stack]
+    if origin is None or origin in others:
+        return []
+    problem = f"there is no other environment {origin!r}"
+    return [Mistake(f"Pulumi.{stack}.yaml", f"{PROJECT}:environment.promoted_from", problem, nearest(str(origin), others))]
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -351,32 +354,3 @@ def _secrets(
             remedy = f"pulumi config set --secret {PROJECT}:{name}, or set {variable}"
             mistakes.append(Mistake(file, f"{PROJECT}:{name}", f"missing: {meaning}", remedy))
     return found
-
-
-def _read_yaml(path: Path, shown: str) -> dict[str, Any]:
-    try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except FileNotFoundError:
-        raise SettingsError([Mistake(shown, "-", "the file does not exist", f"create {shown}")]) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}" if mark else "-"
-        problem = str(getattr(error, "problem", None) or "not YAML")
-        raise SettingsError([Mistake(shown, line, problem, "correct the YAML there")]) from None
-    if not isinstance(raw, dict):
-        raise SettingsError([Mistake(shown, "-", "the file holds no mapping", "write keys and values")])
-    return raw
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses the same key twice, which plain YAML readers silently accept."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; raises ConstructorError for a repeated key."""
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
