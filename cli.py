@@ -12,6 +12,7 @@ from local.environment import prepare
 from ops import cli as ops_cli
 from ops import console
 from ops.errors import EXIT_BAD_INPUT, InputError, PlatformError
+from ops.releases import cli as releases_cli
 
 app = typer.Typer(
     help="highstreet.ly's platform: the local estate, deployments, and what runs where.",
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 local_cli.add_commands(app)
 ops_cli.add_commands(app)
+releases_cli.add_commands(app)
 ops_cli.preparations.append(prepare)
 
 INTERRUPTED = 130

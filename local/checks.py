@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 from local.estate import CHECKOUT
+from local.toolchain import Toolchain
 from local.trial import trial
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
 
 PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "ops", "local", "docs", "tests")
+LINT_REMEDY = "correct it, then make unit"
 REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e")
 
 
@@ -30,7 +32,7 @@ def run_checks(*, unit_only: bool, keep: bool = False) -> None:
 
 
 def lint() -> None:
-    """Format, lint and types of all Python."""
+    """Format, lint and types of all Python, and the workflows."""
     tools = Path(sys.executable).parent
     for title, command in (
         ("Format", ["ruff", "format", "--check", "--quiet", *PYTHON_SOURCES]),
@@ -38,7 +40,17 @@ def lint() -> None:
         ("Types", ["mypy", *PYTHON_SOURCES]),
     ):
         with console.step(title):
-            run([tools / command[0], *command[1:]], what=f"{title} found something.", cwd=CHECKOUT, remedy="correct it, then make unit")
+            run([tools / command[0], *command[1:]], what=f"{title} found something.", cwd=CHECKOUT, remedy=LINT_REMEDY)
+    lint_workflows()
+
+
+def lint_workflows() -> None:
+    """Check the workflows with actionlint; without shellcheck, which some machines have and others do not."""
+    toolchain = Toolchain()
+    actionlint = toolchain.ensure(["actionlint"])["actionlint"] / "actionlint"
+    toolchain.clean()
+    with console.step("Workflows"):
+        run([actionlint, "-no-color", "-shellcheck=", "-pyflakes="], what="Workflows found something.", cwd=CHECKOUT, remedy=LINT_REMEDY)
 
 
 def pytest(*words: str, variables: dict[str, str] | None = None) -> None:

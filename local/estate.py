@@ -29,7 +29,7 @@ PASSWORDS = (
 """The secret settings of the local estate's stacks, each generated."""
 MACHINES = {"postgres": 10, "rabbitmq": 11}
 """The data machines and their places in the subnet."""
-OUTSIDE = {"digitalocean": 12, "acme": 13}
+OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14}
 """What stands for the world outside, and its places in the subnet."""
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Pulumi.kind.yaml's ports of the ingress controller on the nodes; kind leads the host's own to them."""

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from local.estate import MACHINES, Estate
+from local.registry import container as registry
 
 SERVICES = "services"
 ACME_PORT = 14000
@@ -24,6 +25,7 @@ def settings(estate: Estate, references: Mapping[str, str], charts: Mapping[str,
             "service": references["reference-service"],
             "ui": references["reference-ui"],
             "migrations": references["flyway"],
+            "registry": registry.url(estate),
         },
         "public": public(estate),
         SERVICES: {name: {"image": image} for name, image in sorted(loaded.items())},

@@ -47,6 +47,7 @@ def trial(*, keep: bool = False) -> Iterator[Trial]:
     checkout = folder / "checkout"
     copy_checkout(checkout)
     (checkout / "local" / "estate.yaml").write_text(yaml.safe_dump({"name": NAME, "subnet": SUBNET, "nodes": 1, "loopback": LOOPBACK}))
+    commit_all(checkout)
     os.environ["HS_DATA"] = str(folder / "data")
     found = Trial(checkout, {"HS_DATA": str(folder / "data"), "HS_TEST_CHECKOUT": str(checkout)})
     try:
@@ -67,6 +68,14 @@ def copy_checkout(target: Path) -> None:
         if source.is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
+
+
+def commit_all(checkout: Path) -> None:
+    """Make the copy a repository of its own with one commit: what is released is a commit."""
+    run(["git", "init", "--quiet", "--initial-branch=main", checkout])
+    identity = ("-c", "user.name=Trial", "-c", "user.email=trial@example.org")
+    run(["git", "add", "--all"], cwd=checkout)
+    run(["git", *identity, "commit", "--quiet", "--message", "The checkout as it is"], cwd=checkout)
 
 
 def variables(estate: Estate) -> dict[str, str]:

@@ -12,7 +12,7 @@ from local import kernel, outside, overlay
 from local.addons.charts import ensure_charts
 from local.addons.images import ensure_addon_images
 from local.base_images import ensure_base_images
-from local.cluster import cluster
+from local.cluster import cluster, mirror
 from local.engine import ensure_engine, stop_engine
 from local.environment import variables
 from local.estate import MACHINES, Estate
@@ -21,6 +21,7 @@ from local.machines import configure, machines
 from local.machines.image import ensure_image as ensure_machine_image
 from local.network import ensure_network, remove_network
 from local.providers.install import install as install_plugin
+from local.registry.push import push
 from local.toolchain import Toolchain
 from ops import console, deploy
 from ops.process import run
@@ -47,7 +48,7 @@ def up(estate: Estate, stack: str = "kind") -> None:
     together(
         lambda: create_cluster(estate, [*references.values(), *addons]),
         lambda: create_machines(estate),
-        lambda: outside.start(estate, toolchain),
+        lambda: start_outside(estate, toolchain, list(references.values())),
     )
     toolchain.clean()
     overlay.write(estate, references, charts)
@@ -75,10 +76,18 @@ def prepare_images(toolchain: Toolchain, addons: Sequence[str]) -> dict[str, str
 
 
 def create_cluster(estate: Estate, references: list[str]) -> None:
-    """The cluster, with images on its nodes."""
+    """The cluster, with images on its nodes, which ask the estate's registry for others."""
     kernel.note()
     cluster.create(estate)
+    mirror.write(estate)
     cluster.load_images(estate, references)
+
+
+def start_outside(estate: Estate, toolchain: Toolchain, references: list[str]) -> None:
+    """What stands for the world outside; its registry holds the product's images, so that a release finds their digests there."""
+    outside.start(estate, toolchain)
+    for image in references:
+        push(estate, image, image)
 
 
 def create_machines(estate: Estate) -> None:
@@ -129,7 +138,7 @@ def what_down_deletes(estate: Estate) -> list[str]:
     return [
         f"the cluster {estate.cluster} and everything in it",
         *(f"the machine {estate.container(name)} with its data" for name in MACHINES),
-        "the emulators of DigitalOcean and Let's Encrypt with their zones and certificates",
+        "what stands for DigitalOcean, Let's Encrypt and Docker Hub, with zones, certificates and pushed images",
         f"the docker network {estate.network}",
         f"state and secrets in {estate.data_dir}",
     ]

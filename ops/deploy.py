@@ -64,6 +64,9 @@ class Images:
         return {PINNED_IMAGES_VARIABLE: json.dumps(dict(self.pins))} if self.pins else {}
 
 
+AS_WRITTEN = Images()
+
+
 @dataclass(frozen=True)
 class Run:
     """A stack that is ready for the engine."""
@@ -81,7 +84,7 @@ class Run:
         return [urn for urns in self.kept.values() for urn in urns] or None
 
 
-def validated(stack: str, root: Path = ROOT, images: Images = Images()) -> Settings:
+def validated(stack: str, root: Path = ROOT, images: Images = AS_WRITTEN) -> Settings:
     """The settings of a stack; raises InputError with every mistake in them, before anything is touched."""
     try:
         return load_stack(stack, root, {**os.environ, **images.variables})
@@ -125,7 +128,7 @@ def turn_of(stack: str, purpose: str) -> Iterator[State]:
             yield state
 
 
-def bring_up(settings: Settings, root: Path, *, message: str, images: Images = Images(), keep_databases: bool = False) -> dict[str, int]:
+def bring_up(settings: Settings, root: Path, *, message: str, images: Images = AS_WRITTEN, keep_databases: bool = False) -> dict[str, int]:
     """What ``up`` does once the turn is held; ``keep_databases`` keeps those of contexts that are gone from the catalogue."""
     with console.step(f"Deploying {settings.stack}") as step:
         progress = Progress(step)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import ssl
-import time
 from pathlib import Path
 
 import httpx
 
+from local import container
 from local.acme import image
 from local.certificates import server_certificate
 from local.estate import Estate
-from local.image_store import digest_of
-from local.network import ensure_network
 from local.toolchain import Toolchain
 from ops.errors import PlatformError
-from ops.process import run
 
 MACHINE = "acme"
+TITLE = "The ACME server"
 PLACE = 13
 """Its place in the estate's subnet."""
 NAMESERVER_PLACE = 12
@@ -26,10 +24,7 @@ NAMESERVER_PLACE = 12
 ACME_PORT = 14000
 MANAGEMENT_PORT = 15000
 MEMORY_MIB = 128
-HEALTHY_SECONDS = 30
 ANSWER_SECONDS = 3
-CONTENT_LABEL = "ly.highstreet.content"
-"""The hash of what the container was started with: another one, another container."""
 INSIDE = "/etc/pebble"
 ENVIRONMENT = {
     "PEBBLE_VA_NOSLEEP": "1",  # otherwise it sleeps up to 15 s before it looks for a challenge's record
@@ -58,21 +53,13 @@ def start(estate: Estate, toolchain: Toolchain | None = None) -> None:
     it answers.
     """
     tag, folder = image.ensure_image(toolchain or Toolchain()), _configure(estate)
-    content = digest_of(tag, repr(ENVIRONMENT), folder)
-    state = _state(estate)
-    if state != (content, True):
-        delete(estate)
-        ensure_network(estate)
-        run(
-            ["docker", "run", "--detach", *_options(estate, folder, content), tag, *_arguments(estate)],
-            what="The ACME server could not be started.",
-            remedy=f"docker ps --all; another container may hold the name {estate.container(MACHINE)} or the address {address(estate)}",
-        )
+    wanted = container.Start(image=tag, memory_mib=MEMORY_MIB, options=_options(folder), arguments=_arguments(estate), files=(folder,))
+    container.start(estate, MACHINE, TITLE, wanted)
 
 
 def delete(estate: Estate) -> None:
     """Remove the server; nothing happens when it is not there."""
-    run(["docker", "rm", "--force", "--volumes", estate.container(MACHINE)], check=False)
+    container.delete(estate, MACHINE)
 
 
 def is_healthy(estate: Estate) -> bool:
@@ -85,14 +72,7 @@ def is_healthy(estate: Estate) -> bool:
 
 def wait_until_healthy(estate: Estate) -> None:
     """Wait until the server answers; raises PlatformError with its last words after half a minute."""
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while not is_healthy(estate):
-        if time.monotonic() > deadline:
-            said = run(["docker", "logs", "--tail", "10", estate.container(MACHINE)], check=False).stdout
-            raise PlatformError(
-                f"The ACME server ({directory_url(estate)}) does not answer.", why=said.strip(), remedy="./hs down, then ./hs up"
-            )
-        time.sleep(0.1)
+    container.wait_until(is_healthy, estate, MACHINE, TITLE, directory_url(estate))
 
 
 def root_certificate(estate: Estate) -> str:
@@ -135,26 +115,15 @@ def _configure(estate: Estate) -> Path:
     return folder
 
 
-def _state(estate: Estate) -> tuple[str, bool]:
-    """What the container was started with, and whether it runs; empty without a container."""
-    form = f'{{{{index .Config.Labels "{CONTENT_LABEL}"}}}} {{{{.State.Running}}}}'
-    found = run(["docker", "container", "inspect", "--format", form, estate.container(MACHINE)], check=False)
-    content, _, running = found.stdout.strip().rpartition(" ")
-    return (content, running == "true") if found.returncode == 0 else ("", False)
-
-
 def _arguments(estate: Estate) -> list[str]:
     return ["-config", f"{INSIDE}/pebble.json", "-dnsserver", f"{estate.subnet[NAMESERVER_PLACE]}:53"]
 
 
-def _options(estate: Estate, folder: Path, content: str) -> list[str]:
+def _options(folder: Path) -> list[str]:
     # Root without capabilities but one: it reads its key, whoever of this machine's users owns the estate.
     confined = ["--user", "0:0", "--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--security-opt", "no-new-privileges", "--read-only"]
     return [
-        *("--name", estate.container(MACHINE), "--hostname", MACHINE),
-        *("--network", estate.network, "--ip", address(estate)),
-        *("--label", estate.label, "--label", f"ly.highstreet.machine={MACHINE}", "--label", f"{CONTENT_LABEL}={content}"),
-        *("--restart", "unless-stopped", "--memory", f"{MEMORY_MIB}m", "--volume", f"{folder}:{INSIDE}:ro"),
+        *("--volume", f"{folder}:{INSIDE}:ro"),
         *(word for name, value in ENVIRONMENT.items() for word in ("--env", f"{name}={value}")),
         *confined,
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import time
 from pathlib import Path
 
 import dns.exception
@@ -11,23 +10,18 @@ import dns.message
 import dns.query
 import httpx
 
+from local import container
 from local.certificates import server_certificate
 from local.digitalocean import image
 from local.estate import Estate
-from local.image_store import digest_of
-from local.network import ensure_network
-from ops.errors import PlatformError
-from ops.process import run
 
 MACHINE = "digitalocean"
+TITLE = "The DigitalOcean emulator"
 API_HOST = "api.digitalocean.com"
 TOKEN_FILE = "digitalocean_token"
 HTTP_PORT, HTTPS_PORT, DNS_PORT = 80, 443, 53
 MEMORY_MIB = 128
-HEALTHY_SECONDS = 30
 ANSWER_SECONDS = 3
-CONTENT_LABEL = "ly.highstreet.content"
-"""The hash of what the container was started with: another one, another container."""
 STATE, TLS, TOKEN = "/var/lib/digitalocean", "/etc/digitalocean/tls", "/etc/digitalocean/token"
 """Where the container finds the folder of its state, the folder of its certificate, and its token."""
 ARGUMENTS = (
@@ -46,24 +40,21 @@ def start(estate: Estate) -> None:
 
     Its domains outlive it. Raises PlatformError when it does not start; it does not wait until it answers.
     """
-    tag, token = image.ensure_image(), estate.secrets.dir / TOKEN_FILE
+    token = estate.secrets.dir / TOKEN_FILE
     state, tls = _folders(estate)
-    options = _options(estate, state, tls, token)
-    content = digest_of(tag, repr(options), repr(ARGUMENTS), tls, token)
-    if _started_with(estate) != (content, True):
-        name, address = estate.container(MACHINE), estate.address(MACHINE)
-        delete(estate)
-        ensure_network(estate)
-        run(
-            ["docker", "run", "--detach", "--label", f"{CONTENT_LABEL}={content}", *options, tag, *ARGUMENTS],
-            what="The DigitalOcean emulator could not be started.",
-            remedy=f"docker ps --all; another container may hold the name {name} or the address {address}",
-        )
+    wanted = container.Start(
+        image=image.ensure_image(),
+        memory_mib=MEMORY_MIB,
+        options=_options(state, tls, token),
+        arguments=ARGUMENTS,
+        files=(tls, token),
+    )
+    container.start(estate, MACHINE, TITLE, wanted)
 
 
 def delete(estate: Estate) -> None:
     """Remove the container; nothing happens when it is not there. Its domains stay in the estate's folder."""
-    run(["docker", "rm", "--force", "--volumes", estate.container(MACHINE)], check=False)
+    container.delete(estate, MACHINE)
 
 
 def is_healthy(estate: Estate) -> bool:
@@ -84,16 +75,7 @@ def is_healthy(estate: Estate) -> bool:
 
 def wait_until_healthy(estate: Estate) -> None:
     """Wait until the emulator answers; raises PlatformError with its last words after half a minute."""
-    deadline = time.monotonic() + HEALTHY_SECONDS
-    while not is_healthy(estate):
-        if time.monotonic() > deadline:
-            said = run(["docker", "logs", "--tail", "10", estate.container(MACHINE)], check=False).stdout
-            raise PlatformError(
-                f"The DigitalOcean emulator ({api_url(estate)}) does not answer.",
-                why=said.strip(),
-                remedy="./hs down, then ./hs up",
-            )
-        time.sleep(0.1)
+    container.wait_until(is_healthy, estate, MACHINE, TITLE, api_url(estate))
 
 
 def _folders(estate: Estate) -> tuple[Path, Path]:
@@ -105,22 +87,10 @@ def _folders(estate: Estate) -> tuple[Path, Path]:
     return state, tls
 
 
-def _started_with(estate: Estate) -> tuple[str, bool]:
-    """What the container was started with, and whether it runs; empty without a container."""
-    form = f'{{{{index .Config.Labels "{CONTENT_LABEL}"}}}} {{{{.State.Running}}}}'
-    found = run(["docker", "container", "inspect", "--format", form, estate.container(MACHINE)], check=False)
-    content, _, running = found.stdout.strip().rpartition(" ")
-    return (content, running == "true") if found.returncode == 0 else ("", False)
-
-
-def _options(estate: Estate, state: Path, tls: Path, token: Path) -> list[str]:
+def _options(state: Path, tls: Path, token: Path) -> list[str]:
     # Root with two capabilities: it uses its files, whoever of this machine's users owns the estate, and binds ports below 1024.
     capabilities = ["--cap-drop", "ALL", "--cap-add", "DAC_OVERRIDE", "--cap-add", "NET_BIND_SERVICE"]
     return [
-        *("--name", estate.container(MACHINE), "--hostname", MACHINE),
-        *("--network", estate.network, "--ip", str(estate.address(MACHINE))),
-        *("--label", estate.label, "--label", f"ly.highstreet.machine={MACHINE}"),
-        *("--restart", "unless-stopped", "--memory", f"{MEMORY_MIB}m"),
         *("--volume", f"{state}:{STATE}", "--volume", f"{tls}:{TLS}:ro", "--volume", f"{token}:{TOKEN}:ro"),
         *("--user", "0:0", *capabilities, "--security-opt", "no-new-privileges", "--read-only"),
     ]

@@ -32,7 +32,7 @@ class Pin(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    group: Literal["compiler", "host", "node", "addon"]
+    group: Literal["compiler", "host", "node", "addon", "check"]
     version: str
     check: str = ""
     beside: tuple[str, ...] = ()

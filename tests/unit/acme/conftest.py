@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from local import container as shared
 from local.acme import container
 from local.certificates import server_certificate
 from local.estate import Estate, EstateFile
@@ -69,14 +70,14 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(words)
         answer = subprocess.CompletedProcess(words, 0, stdout="")
         if words[1] == "run":
-            running[:] = [word.partition("=")[2] for word in words if word.startswith(container.CONTENT_LABEL)]
+            running[:] = [word.partition("=")[2] for word in words if word.startswith(shared.CONTENT_LABEL)]
         elif words[1] == "rm":
             running.clear()
         elif words[1:3] == ["container", "inspect"]:
             answer = subprocess.CompletedProcess(words, 0 if running else 1, stdout=f"{running[0]} true\n" if running else "")
         return answer
 
-    monkeypatch.setattr(container, "run", run)
-    monkeypatch.setattr(container, "ensure_network", lambda _estate: None)
+    monkeypatch.setattr(shared, "run", run)
+    monkeypatch.setattr(shared, "ensure_network", lambda _estate: None)
     monkeypatch.setattr("local.acme.image.ensure_image", lambda _toolchain: "highstreetly/pebble:0123456789abcdef")
     return commands

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local import container as shared
 from local.acme import container
 from local.estate import Estate
 from ops.errors import PlatformError
@@ -101,7 +102,7 @@ def test_it_is_healthy_when_it_gives_its_directory(
 def test_one_that_does_not_answer_is_told_with_its_last_words(
     estate: Estate, engine: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "HEALTHY_SECONDS", 0)
+    monkeypatch.setattr(shared, "HEALTHY_SECONDS", 0)
     monkeypatch.setattr(container, "is_healthy", lambda _estate: False)
     with pytest.raises(PlatformError, match="does not answer"):
         container.wait_until_healthy(estate)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from local import container as shared
 from local.certificates import server_certificate
 from local.digitalocean import container, image
 from local.digitalocean.server import Ports, running, tls_context
@@ -37,15 +38,15 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         words = [str(word) for word in command]
         commands.append(words)
         if words[1] == "run":
-            labels[:] = [word.partition("=")[2] for word in words if word.startswith(container.CONTENT_LABEL)]
+            labels[:] = [word.partition("=")[2] for word in words if word.startswith(shared.CONTENT_LABEL)]
         elif words[1] == "rm":
             labels.clear()
         elif words[1:3] == ["container", "inspect"]:
             return subprocess.CompletedProcess(words, 0 if labels else 1, stdout=f"{labels[0]} true\n" if labels else "")
         return subprocess.CompletedProcess(words, 0, stdout="its last words\n")
 
-    monkeypatch.setattr(container, "run", run)
-    monkeypatch.setattr(container, "ensure_network", lambda _estate: None)
+    monkeypatch.setattr(shared, "run", run)
+    monkeypatch.setattr(shared, "ensure_network", lambda _estate: None)
     monkeypatch.setattr(image, "ensure_image", lambda: "highstreetly/digitalocean:0123456789abcdef")
     return commands
 
@@ -113,7 +114,7 @@ def test_it_is_healthy_when_all_its_ports_answer_under_the_right_certificate(
 def test_one_that_does_not_answer_is_told_with_its_last_words(
     estate: Estate, engine: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(container, "HEALTHY_SECONDS", 0)
+    monkeypatch.setattr(shared, "HEALTHY_SECONDS", 0)
     monkeypatch.setattr(container, "is_healthy", lambda _estate: False)
     with pytest.raises(PlatformError, match=r"http://127\.0\.0\.12\) does not answer") as failure:
         container.wait_until_healthy(estate)

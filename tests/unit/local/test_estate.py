@@ -86,6 +86,7 @@ def test_the_local_settings_name_machines_and_images_and_keep_what_was_loaded(es
     assert written["cluster"]["ingress_controller"]["traefik"]["chart"] == "charts/traefik"
     assert found["postgres"] == {"address": "172.30.7.10"}
     assert found["images"]["service"] == "highstreetly/reference-service:aaa"
+    assert found["images"]["registry"] == "http://172.30.7.14:5000"
     assert overlay.read_loaded(estate) == {"orders-api": "mine:dev"}
     overlay.set_loaded(estate, "orders-api", None)
     assert overlay.read_loaded(estate) == {}

@@ -1,0 +1,1 @@
+"""Releases: one verified unit each, kept as a record; deployed from a commit, returned to by one command."""

@@ -1,0 +1,75 @@
+"""`./hs rollback`: an environment returns to an earlier release, safely for its data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ops import console
+from ops.deploy import Images, turn_of, validated
+from ops.errors import InputError
+from ops.releases import databases
+from ops.releases.book import Book, where, who
+from ops.releases.choose import contract_steps, rollback_target
+from ops.releases.record import Release
+from ops.releases.run import Candidate, preview, roll_out, say, show
+from ops.releases.source import apply_configuration, checked_out_aside
+from ops.state import open_state
+from settings import Settings
+from settings.load import ROOT
+
+
+def rollback(environment: str, *, to: str = "", confirm: Callable[[str], None], dry_run: bool = False, root: Path = ROOT) -> Release | None:
+    """Return ``environment`` to release ``to`` (its number or tag), else to the last verified one before what is wrong now.
+
+    Its files are checked out aside and its settings applied; images are those that it ran, digest by digest; secrets are today's. A rollout
+    that is at work is stopped, and tags are held from then on. ``confirm`` is asked before anything changes. Raises InputError when there
+    is no such release or a contract step of a migration lies between, PlatformError when the rollout failed.
+    """
+    book = Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), environment)
+    target = rollback_target(book.releases(), to, environment)
+    console.out.print(f"Back to release {target.number} ({target.name}) of {target.started_at:%Y-%m-%d %H:%M} UTC", markup=False)
+    with checked_out_aside(target.commit, root) as folder:
+        apply_configuration(environment, target.configuration, folder, root)
+        settings = validated(environment, folder, Images(target.images))
+        require_no_contract_step(environment, settings, target)
+        words = show(preview(Candidate(target, settings, folder)), {})
+        if dry_run:
+            return None
+        confirm(f"Return {environment} to release {target.number} ({target.name})?")
+        reason = f"rolled back to release {target.number} ({target.name})"
+        book.set_hold(reason, stop=True)
+        with turn_of(environment, f"rollback to {target.name}"):
+            hold = book.set_hold(reason)
+            book.close_broken()
+            require_no_contract_step(environment, settings, target)  # what was at work may have brought one
+            ended = roll_out(Candidate(returning(target), settings, folder), book, words, {}, dump=False)
+    say(ended)
+    console.out.print(
+        f"Tags do not deploy {environment} ({hold}); ./hs resume {environment} lets them again.", markup=False, soft_wrap=True
+    )
+    return ended
+
+
+def returning(target: Release) -> Release:
+    """The release that has an earlier one's content."""
+    fresh = {"kind": "rollback", "rolled_back_to": target.number, "started_at": datetime.now(UTC), "finished_at": None}
+    cleared = {"outcome": "running", "failure": "", "reason": "", "changes": (), "databases": {}}
+    return target.model_copy(update={**fresh, **cleared, "by": who(), "host": where()})
+
+
+def require_no_contract_step(environment: str, settings: Settings, target: Release) -> None:
+    """Raise InputError when a database has had a contract step that the target release does not know."""
+    applied = databases.applied_scripts(databases.owners(environment), settings.ca_certificate_path)
+    known = {context: list(migrations.scripts) for context, migrations in settings.migrations.items()}
+    steps = contract_steps(applied, known)
+    if steps:
+        raise InputError(
+            f"{environment} cannot return to release {target.number} ({target.name}); nothing was touched.",
+            why="Its services need what these migrations took away, and databases are never migrated down:\n" + "\n".join(steps),
+            remedy="go forward: put what is wrong right in a new commit (git revert of the services' change, keeping migrations/), "
+            "add a migration that gives back what is missing, and deploy it; "
+            f"or return to a release after these steps: ./hs history {environment}",
+        )

@@ -1,0 +1,130 @@
+"""What a deploy and a rollback do alike: describe the release, show what it changes, roll it out, verify it, write it down."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ops import console, deploy
+from ops.changes import Change, in_words
+from ops.deploy import Images
+from ops.errors import PlatformError
+from ops.images import resolve_all
+from ops.releases import databases
+from ops.releases.book import Book, where, who
+from ops.releases.record import Release
+from ops.releases.source import configuration_of
+from ops.releases.stop import stoppable
+from ops.verify import show_checks, summary, verify
+from settings import Settings
+from settings.pins import images
+
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A release that is about to be rolled out, and the files it is made of."""
+
+    release: Release
+    settings: Settings
+    folder: Path
+
+    @property
+    def images(self) -> Images:
+        """Its pinned images."""
+        return Images(self.release.images)
+
+
+def describe(settings: Settings, folder: Path, commit: str, tag: str) -> Release:
+    """A release of what a folder says, with the digest behind every image's version.
+
+    Raises InputError when an image is not in its registry.
+    """
+    assert settings.environment is not None
+    with console.step("Looking up the images' digests") as step:
+        named = images(settings.catalogue, settings.environment)
+        step.note(f"{len(set(named.values()))} images")
+        pins = resolve_all(named, str(settings.environment.images.registry))
+    return Release(
+        environment=settings.stack,
+        tag=tag,
+        commit=commit,
+        images=pins,
+        configuration=json.loads(json.dumps(configuration_of(settings.stack, folder), default=str)),
+        migrations={context: scripts.digest() for context, scripts in settings.migrations.items()},
+        by=who(),
+        host=where(),
+        started_at=datetime.now(UTC),
+    )
+
+
+def preview(candidate: Candidate) -> list[Change]:
+    """What the rollout would change; nothing is touched. Raises PlatformError when the engine cannot tell."""
+    from ops.preview import look_ahead
+
+    return look_ahead(candidate.settings, candidate.folder, images=candidate.images, keep_databases=True)
+
+
+def show(changes: Sequence[Change], pending: Mapping[str, Sequence[str]]) -> list[str]:
+    """Print what a rollout changes, in words, and return the lines."""
+    lines = [*in_words(changes), *(f"{context}: its database migrates ({', '.join(scripts)})" for context, scripts in pending.items())]
+    console.out.print("This changes" if lines else "This changes nothing in what runs.")
+    for line in lines:
+        console.out.print(f"  {line}", markup=False, soft_wrap=True)
+    return lines
+
+
+def roll_out(candidate: Candidate, book: Book, changes: Sequence[str], pending: Mapping[str, Sequence[str]], *, dump: bool) -> Release:
+    """Dump, migrate, roll out, verify; the record says how it ended.
+
+    Raises PlatformError when the rollout failed (what ran before still serves) or a check from outside did (what is new runs).
+    """
+    release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes)}))
+    settings = candidate.settings
+    try:
+        if dump and pending:
+            owners = [owner for owner in databases.owners(settings.stack) if owner.context in pending]
+            databases.dump(owners, settings.stack, release.number, settings.ca_certificate_path)
+        message = f"release {release.number} {release.name}"
+        with stoppable(book, release.started_at):
+            deploy.bring_up(settings, candidate.folder, message=message, images=candidate.images, keep_databases=True)
+        versions = databases.versions(databases.owners(settings.stack), settings.ca_certificate_path)
+        failure = _verify(settings)
+    except PlatformError as failed:
+        book.finish(release, outcome="failed", failure=str(failed))
+        raise
+    except BaseException:
+        book.finish(release, outcome="failed", failure=INTERRUPTED)
+        raise
+    ended = book.finish(release, outcome="unverified" if failure else "verified", failure=failure, databases=versions)
+    if failure:
+        raise PlatformError(
+            f"Release {ended.number} of {settings.stack} runs, but is not verified.",
+            why=failure,
+            remedy=f"mend what the checks say, then ./hs deploy {settings.stack}; or ./hs rollback {settings.stack}",
+        )
+    return ended
+
+
+def _verify(settings: Settings) -> str:
+    """Look at a public environment from outside; what failed, or nothing. Without public names the rollout itself is what is verified."""
+    if settings.environment is None or settings.environment.public is None:
+        return ""
+    checks = verify(settings)
+    wrong = [check for check in checks if not check.ok]
+    if wrong:
+        show_checks(settings.stack, wrong)
+    return "\n".join([summary(checks), *(f"{check.host} {check.name}: {check.seen}" for check in wrong)]) if wrong else ""
+
+
+def say(release: Release) -> None:
+    """Print how a release ended, in a line."""
+    seconds = f" in {release.seconds:.0f} s" if release.seconds is not None else ""
+    console.out.print(f"Release {release.number} of {release.environment} ({release.name}): {release.outcome}{seconds}", markup=False)
+
+
+__all__ = ["Candidate", "describe", "preview", "roll_out", "say", "show"]

@@ -1,0 +1,61 @@
+"""A rollback need not wait for the failing rollout that it is to undo: it holds the environment, and the run at work stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from ops.errors import PlatformError
+from ops.releases.book import Book, Hold
+
+LOOK_SECONDS = 1.0
+STOPPED = "The rollout was stopped for a rollback."
+
+
+def asks_to_stop(hold: Hold | None, started_at: datetime) -> bool:
+    """Whether a hold was placed after a run began and wants it to stop."""
+    return hold is not None and hold.stop and datetime.fromisoformat(hold.since) >= started_at.replace(microsecond=0)
+
+
+@contextmanager
+def stoppable(book: Book, started_at: datetime) -> Iterator[None]:
+    """While the body runs, look for a hold that asks to stop, and interrupt the engine as Ctrl-C would.
+
+    The engine then ends what it has begun with a failure, and writes down what it knows. Raises PlatformError that says who stopped it.
+    """
+    stopped, done = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not done.wait(LOOK_SECONDS):
+            try:
+                hold = book.hold()
+            except PlatformError:
+                continue  # the state does not answer at this moment; the run itself will say so if that lasts
+            if asks_to_stop(hold, started_at) and _interrupt_engine(book):
+                stopped.set()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    except PlatformError as failed:
+        if stopped.is_set():
+            raise PlatformError(STOPPED, why=f"{book.environment} is {book.hold()}", remedy=f"./hs history {book.environment}") from failed
+        raise
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _interrupt_engine(book: Book) -> bool:
+    """Send the engine of this host the signal of Ctrl-C; its own lock says which process it is."""
+    mine = [lock for lock in book.state.locks(book.environment) if lock.hostname == socket.gethostname()]
+    for lock in mine:
+        os.kill(lock.pid, signal.SIGINT)
+    return bool(mine)
