@@ -8,6 +8,7 @@ import typer
 
 from local.estate import Estate
 from ops import console
+from ops.cli import Refresh
 from ops.errors import InputError
 
 LOOK_SECONDS = 20
@@ -16,14 +17,14 @@ LOOK_SECONDS = 20
 Stack = Annotated[str, typer.Argument(help="a stack of the local estate: kind, or one of your own")]
 
 
-def up(stack: Stack = "kind") -> None:
+def up(stack: Stack = "kind", refresh: Refresh = False) -> None:
     """Bring the local estate up and deploy a stack on it. Run it again after any change, or after Ctrl-C."""
     from local.environment import require_local
     from local.up import up as bring_up
     from ops.cli import show
 
     require_local(stack)
-    bring_up(Estate.load(), stack)
+    bring_up(Estate.load(), stack, refresh=refresh)
     look_from_outside(stack)
     show(stack)
 
@@ -98,14 +99,14 @@ def load(
     load_image(Estate.load(), service, image)
 
 
-def env() -> None:
+def env(stack: Stack = "kind") -> None:
     """Print the environment variables of the local estate for a shell: eval "$(./hs env)"; then pulumi and kubectl work by hand."""
     from local.environment import exports, require_up, variables
     from local.toolchain import Toolchain
 
     estate, toolchain = Estate.load(), Toolchain()
     require_up(estate)
-    print(exports(variables(estate, str(toolchain.pulumi_home()), toolchain.path()), estate.secrets.dir))  # noqa: T201 - for the shell, not for a person
+    print(exports(variables(estate, str(toolchain.pulumi_home()), toolchain.path(), stack), estate.secrets.dir))  # noqa: T201 - for the shell, not for a person
 
 
 def trust(

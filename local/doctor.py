@@ -11,6 +11,7 @@ from pathlib import Path
 from local.acme import container as acme
 from local.digitalocean import container as digitalocean
 from local.estate import MACHINES, OUTSIDE, Estate, cache_dir
+from local.registry import container as registry
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
@@ -70,9 +71,9 @@ def _estate(estate: Estate) -> Iterator[Check]:
         found = run(["docker", "container", "inspect", "--format", "{{.State.Status}}", container], check=False)
         status = found.stdout.strip() if found.returncode == 0 else "missing"
         yield Check(container, status == "running", status, "./hs up")
-    for name, is_healthy in (("digitalocean", digitalocean.is_healthy), ("acme", acme.is_healthy)):
+    for name, is_healthy in (("digitalocean", digitalocean.is_healthy), ("acme", acme.is_healthy), ("registry", registry.is_healthy)):
         well = is_healthy(estate)
-        yield Check(f"{name} emulator", well, "answers" if well else "silent", "./hs up")
+        yield Check(f"{name}, asked", well, "answers" if well else "silent", "./hs up")
     ready = run(["kubectl", "--kubeconfig", estate.kubeconfig, "--request-timeout=5s", "get", "--raw", "/readyz"], check=False)
     yield Check(
         "kubernetes", ready.stdout.strip() == "ok", ready.stdout.strip().splitlines()[-1][:100] if ready.stdout else "silent", "./hs up"

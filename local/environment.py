@@ -7,23 +7,26 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.estate import PASSWORDS, Estate
+from local.estate import PASSWORDS, STATE_PASSWORD, Estate
 from ops.errors import InputError, PlatformError
-from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks
+from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks, state_of
 
 LOCAL_PASSPHRASE = "local"
 """No secret: what it encrypts, the estate's state, lies beside the passwords in it. Pulumi.kind.yaml's encryptionsalt belongs to it."""
 
+STATE_ROLE = "pulumi_state"
+"""The role and the database that ansible/roles/postgres makes for the state."""
 
-def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
-    """What the engine, kubectl and the program need to know of an estate."""
+
+def variables(estate: Estate, pulumi_home: str, path: str, stack: str = "kind") -> dict[str, str]:
+    """What the engine, kubectl and the program need to know of an estate to work on one of its stacks."""
     secrets = estate.secrets
     return {
         # The language host that is built from the registries takes Python from PATH; the released one follows Pulumi.yaml.
         "PATH": f"{estate.checkout / '.venv' / 'bin'}:{path}",
         "KUBECONFIG": str(estate.kubeconfig),
         "PULUMI_HOME": pulumi_home,
-        "PULUMI_BACKEND_URL": f"file://{estate.pulumi_state}",
+        "PULUMI_BACKEND_URL": backend_url(estate, stack),
         "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -32,12 +35,27 @@ def variables(estate: Estate, pulumi_home: str, path: str) -> dict[str, str]:
     }
 
 
+def backend_url(estate: Estate, stack: str) -> str:
+    """Where a stack's state lies: a folder of the estate, or its PostgreSQL for a stack that says `highstreetly:state: shared`."""
+    if state_of(stack, estate.checkout) == "own":
+        return f"file://{estate.pulumi_state}"
+    place = f"{STATE_ROLE}:{estate.secrets.pulumi_state_password}@{estate.address('postgres')}:5432/{STATE_ROLE}"
+    return f"postgres://{place}?sslmode=verify-full&sslrootcert={estate.secrets.ca_certificate}"
+
+
 def exports(values: Mapping[str, str], secrets: Path) -> str:
     """The variables as lines for a shell: `eval "$(./hs env)"`. The shell reads passwords from their files; they are not printed."""
     lines = []
     for name, value in values.items():
         file = secrets / name.removeprefix("HIGHSTREETLY_").lower()
-        lines.append(f'export {name}="$(cat {shlex.quote(str(file))})"' if file.exists() else f"export {name}={shlex.quote(value)}")
+        if file.exists():
+            lines.append(f'export {name}="$(cat {shlex.quote(str(file))})"')
+        elif name == "PULUMI_BACKEND_URL" and value.startswith("postgres://"):
+            before, _, after = value.partition("@")
+            user, password = before.rpartition(":")[0], shlex.quote(str(secrets / STATE_PASSWORD))
+            lines.append(f'export {name}={shlex.quote(user)}:"$(cat {password})"{shlex.quote("@" + after)}')
+        else:
+            lines.append(f"export {name}={shlex.quote(value)}")
     return "\n".join(lines)
 
 
@@ -57,7 +75,7 @@ def prepare(stack: str) -> None:
 
     estate, toolchain = Estate.load(), Toolchain()
     require_up(estate)
-    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path(), stack))
 
 
 def require_up(estate: Estate) -> None:

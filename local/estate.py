@@ -27,6 +27,8 @@ PASSWORDS = (
     "chargebee_webhook_password",
 )
 """The secret settings of the local estate's stacks, each generated."""
+STATE_PASSWORD = "pulumi_state_password"
+"""The password of the role that keeps the state of shared stacks; no setting of a program."""
 MACHINES = {"postgres": 10, "rabbitmq": 11}
 """The data machines and their places in the subnet."""
 OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14}
@@ -80,7 +82,7 @@ class Secrets:
     dir: Path
 
     def __getattr__(self, name: str) -> str:
-        if name not in PASSWORDS:
+        if name not in (*PASSWORDS, STATE_PASSWORD):
             raise AttributeError(name)
         return (self.dir / name).read_text().strip()
 
@@ -197,7 +199,7 @@ class Estate:
 
 def _generate(found: Secrets, name: str) -> None:
     found.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for secret in PASSWORDS:
+    for secret in (*PASSWORDS, STATE_PASSWORD):
         _write_once(found.dir / secret, secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
     if not found.ssh_private_key.with_suffix(".pub").exists():
         found.ssh_private_key.unlink(missing_ok=True)

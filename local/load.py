@@ -6,6 +6,7 @@ from local import overlay
 from local.cluster import cluster
 from local.environment import require_up
 from local.estate import Estate
+from local.registry.push import push
 from ops import console, deploy
 from ops.errors import InputError
 from ops.process import run
@@ -29,6 +30,7 @@ def load(estate: Estate, service: str, image: str | None, stack: str = "kind") -
     if reference:
         with console.step(f"Loading {image} into the cluster"):
             cluster.load_images(estate, [reference])
+            push(estate, reference, reference)  # a release looks up its digest there
     before = overlay.read_loaded(estate).get(service)
     overlay.set_loaded(estate, service, reference)
     try:

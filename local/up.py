@@ -36,9 +36,9 @@ STAND_IN_PLUGINS = {
 """The plugins that the program needs beside kubernetes, at the versions of their SDKs in requirements/."""
 
 
-def up(estate: Estate, stack: str = "kind") -> None:
+def up(estate: Estate, stack: str = "kind", *, refresh: bool = False) -> None:
     """Bring the whole local estate up and deploy ``stack`` on it; raises PlatformError with what stopped it."""
-    toolchain = prepare_tools(estate)
+    toolchain = prepare_tools(estate, stack)
     ensure_engine()
     addons = ensure_addon_images(toolchain)
     references = prepare_images(toolchain, addons)
@@ -52,14 +52,14 @@ def up(estate: Estate, stack: str = "kind") -> None:
     )
     toolchain.clean()
     overlay.write(estate, references, charts)
-    deploy.up(stack, estate.checkout)
+    deploy.up(stack, estate.checkout, refresh=refresh)
 
 
-def prepare_tools(estate: Estate) -> Toolchain:
+def prepare_tools(estate: Estate, stack: str) -> Toolchain:
     """The host's tools and Pulumi's plugins; the environment of this process is the estate's from here on."""
     toolchain = Toolchain()
     toolchain.ensure(toolchain.names("host"))
-    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path(), stack))
     estate.pulumi_state.mkdir(parents=True, exist_ok=True)
     toolchain.install_kubernetes_plugin()
     for name, version in STAND_IN_PLUGINS.items():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ops.status import EnvironmentStatus
 
 Environment = Annotated[str, typer.Argument(help="the environment: the name of a stack file, for example kind or live")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="compare with reality first, and put back what somebody changed by hand (10 s more)")
+]
 
 
 preparations: list[Callable[[str], None]] = []
@@ -110,12 +113,51 @@ def verify(
     raise typer.Exit(0 if all(check.ok for check in checks) else EXIT_FAILED_RUN)
 
 
+def preview(
+    environment: Environment,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
+    refresh: Refresh = False,
+) -> None:
+    """Say what a deploy would change, in words. Nothing is changed."""
+    from ops.changes import as_json as document
+    from ops.changes import markdown
+    from ops.preview import preview as look
+    from ops.preview import show as show_changes
+
+    changes = look(require_environment(environment), refresh=refresh)
+    if as_json:
+        console.out.print_json(json.dumps(document(environment, changes)))
+    elif as_markdown:
+        console.out.print(markdown(environment, changes), markup=False, highlight=False, soft_wrap=True, end="")
+    else:
+        show_changes(environment, changes)
+
+
+def drift(
+    environment: Environment = "kind",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+) -> None:
+    """Say what somebody changed by hand since the last deploy. Nothing is changed. Exit code 1 when anything differs."""
+    from ops.drift import as_document, show_drift
+    from ops.drift import drift as look
+
+    found = look(require_environment(environment))
+    if as_json:
+        console.out.print_json(json.dumps(as_document(environment, found)))
+    else:
+        show_drift(environment, found)
+    raise typer.Exit(EXIT_FAILED_RUN if found else 0)
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the operator's commands to the command line."""
     app.command()(status)
     app.command()(logs)
     app.command()(urls)
     app.command()(verify)
+    app.command()(preview)
+    app.command()(drift)
 
 
 __all__ = ["add_commands", "require_environment"]

@@ -17,6 +17,7 @@ from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
 from ops.records import clashes, existing_records, owned_record_ids, pending_record_hosts
 from ops.state import State, open_state
+from ops.state.pending import heal
 from settings import Settings, SettingsError, load_stack
 from settings.load import ADOPTED_RECORDS_VARIABLE, PROJECT, ROOT
 from settings.pins import PINNED_IMAGES_VARIABLE
@@ -73,8 +74,10 @@ class Run:
 
     settings: Settings
     stack: automation.Stack
+    broken_off: bool
+    """Whether an earlier run was killed in the middle of its work."""
     refresh: bool
-    """Whether reality must be looked at first, because an earlier run broke off or failed."""
+    """Whether its state must be compared with reality first, because an earlier run broke off or failed."""
     kept: Mapping[str, list[str]]
     """The databases that stay although their context is gone from the catalogue: the URNs of each, by context."""
 
@@ -96,14 +99,15 @@ def validated(stack: str, root: Path = ROOT, images: Images = AS_WRITTEN) -> Set
         ) from None
 
 
-def up(stack: str, root: Path = ROOT, *, message: str = "") -> dict[str, int]:
+def up(stack: str, root: Path = ROOT, *, message: str = "", refresh: bool = False) -> dict[str, int]:
     """Bring ``stack`` to what its files say and return how many resources were created, updated, deleted, and the same.
 
-    Raises InputError for a configuration that is refused and PlatformError for a run that failed.
+    ``refresh`` compares with reality first, so that what somebody changed by hand is put back. Raises InputError for a configuration that
+    is refused and PlatformError for a run that failed.
     """
     settings = validated(stack, root)
     with turn_of(stack, "up"):
-        return bring_up(settings, root, message=message or f"up {stack}")
+        return bring_up(settings, root, message=message or f"up {stack}", refresh=refresh)
 
 
 def tell(line: str) -> None:
@@ -128,15 +132,19 @@ def turn_of(stack: str, purpose: str) -> Iterator[State]:
             yield state
 
 
-def bring_up(settings: Settings, root: Path, *, message: str, images: Images = AS_WRITTEN, keep_databases: bool = False) -> dict[str, int]:
+def bring_up(
+    settings: Settings, root: Path, *, message: str, images: Images = AS_WRITTEN, keep_databases: bool = False, refresh: bool = False
+) -> dict[str, int]:
     """What ``up`` does once the turn is held; ``keep_databases`` keeps those of contexts that are gone from the catalogue."""
     with console.step(f"Deploying {settings.stack}") as step:
         progress = Progress(step)
         run = make_ready(settings, root, step, images=images, keep_databases=keep_databases)
+        if run.broken_off:
+            take_over(run.stack, settings.stack)
         try:
             result = run.stack.up(
                 message=message,
-                refresh=run.refresh,
+                refresh=refresh or run.refresh,
                 exclude=run.excluded,
                 on_event=progress.hear,
                 color="never",
@@ -150,16 +158,16 @@ def bring_up(settings: Settings, root: Path, *, message: str, images: Images = A
 
 
 def make_ready(settings: Settings, root: Path, step: console.Step, *, images: Images, keep_databases: bool) -> Run:
-    """Heal what a killed run left, and find out what a run must know beforehand: records to adopt, databases to keep."""
-    healed = _select(settings.stack, root)
+    """Find out what a run must know beforehand: how the last one ended, records to adopt, databases to keep. Changes nothing."""
+    selected = _select(settings.stack, root)
     step.note("looking for DNS records at its names")
-    adopted = _records_to_adopt(settings, healed.stack)
-    workspace = healed.stack.workspace
+    adopted = _records_to_adopt(settings, selected.stack)
+    workspace = selected.stack.workspace
     workspace.env_vars = {**workspace.env_vars, **images.variables, ADOPTED_RECORDS_VARIABLE: json.dumps(adopted)}
-    kept = databases_to_keep(vars(healed.stack.export_stack()), list(settings.catalogue.contexts)) if keep_databases else {}
+    kept = databases_to_keep(vars(selected.stack.export_stack()), list(settings.catalogue.contexts)) if keep_databases else {}
     for context in kept:
         tell(f"the database of {context} stays; that context is not in this catalogue")
-    return Run(settings, healed.stack, healed.refresh, kept)
+    return Run(settings, selected.stack, selected.broken_off, selected.refresh, kept)
 
 
 def databases_to_keep(state: Mapping[str, Any], contexts: Sequence[str]) -> dict[str, list[str]]:
@@ -214,8 +222,11 @@ def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
     """Delete everything of ``stack``. Protected databases and vhosts make it fail before anything is deleted."""
     with turn_of(stack, "destroy"), console.step(f"Deleting everything of {stack}") as step:
         progress = Progress(step)
+        selected = _select(stack, root)
+        if selected.broken_off:
+            take_over(selected.stack, stack)
         try:
-            result = _select(stack, root).stack.destroy(on_event=progress.hear, color="never", suppress_progress=True)
+            result = selected.stack.destroy(refresh=selected.refresh, on_event=progress.hear, color="never", suppress_progress=True)
         except Exception as failed:
             why = "\n".join(progress.errors) or str(failed)[-2000:]
             raise PlatformError(
@@ -234,26 +245,45 @@ def summary(changes: Mapping[str, int]) -> str:
 
 
 @dataclass(frozen=True)
-class Healed:
-    """A stack, and whether its state must be compared with reality first, because an earlier run broke off or failed."""
+class Selected:
+    """A stack, and what an earlier run left of it."""
 
     stack: automation.Stack
+    broken_off: bool
     refresh: bool
+    """Whether its state must be compared with reality first, because an earlier run broke off or failed."""
 
 
-def _select(stack: str, root: Path) -> Healed:
-    """The stack, healed of what a killed run left: objects that it made but could not write down."""
+def _select(stack: str, root: Path) -> Selected:
     from pulumi import automation  # half a second that ./hs --help need not pay
 
     state = open_state(os.environ.get("PULUMI_BACKEND_URL", ""))
     broken_off = state.has_pending_operations(stack)
-    environment = {"PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}"}  # an earlier release's program has an environment of its own
-    if broken_off:
-        tell("an earlier run broke off; what it made is taken over")
-        environment["PULUMI_K8S_UPSERT_EXISTING_OBJECTS"] = "true"
-    refresh = broken_off or state.last_run_failed(stack)
+    environment = {
+        "PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}",  # an earlier release's program has an environment of its own
+        "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",  # a field that somebody set with kubectl is the files' again, or no deploy could pass
+    }
     options = automation.LocalWorkspaceOptions(env_vars=environment)
-    return Healed(automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options), refresh)
+    found = automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
+    return Selected(found, broken_off, broken_off or state.last_run_failed(stack))
+
+
+def take_over(stack: automation.Stack, name: str) -> None:
+    """Decide what a killed run left undecided in the stack's state; whoever calls this has the turn, and refreshes afterwards.
+
+    Raises PlatformError, and changes nothing, when an object may be there or not and nobody can tell.
+    """
+    exported = stack.export_stack()
+    healed = heal(exported.deployment or {})
+    if healed.undecided:
+        raise PlatformError(
+            f"An earlier run of {name} broke off, and what became of some of its work cannot be seen from here.",
+            why="\n".join(healed.undecided),
+            remedy=f"see whether they are there: pulumi refresh --stack {name} asks for the ID of each, or to forget it (mend-state.md)",
+        )
+    exported.deployment = dict(healed.deployment)
+    stack.import_stack(exported)
+    tell(f"an earlier run broke off; {healed.taken_over or 'no'} objects that it was making are taken over")
 
 
 def _failure(settings: Settings, progress: Progress, failed: Exception) -> PlatformError:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops import console
-from ops.changes import Change, collect
-from ops.deploy import AS_WRITTEN, Images, Progress, make_ready
+from ops.changes import Change, collect, counts, in_words
+from ops.deploy import AS_WRITTEN, Images, Progress, make_ready, validated
 from ops.errors import PlatformError
+from ops.images import resolve_all
+from ops.releases.book import Book
+from ops.state import open_state
 from settings import Settings
+from settings.load import ROOT
+from settings.pins import images as images_of
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
+
+
+def preview(stack: str, root: Path = ROOT, *, refresh: bool = False) -> list[Change]:
+    """What the next deploy of ``stack`` would change: an environment that has releases pins its images, another takes them as written.
+
+    Raises InputError for a configuration that is refused, or an image that is not to be had, and PlatformError when the engine cannot tell.
+    """
+    settings = validated(stack, root)
+    released = bool(Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), stack).releases())
+    images = _pinned(settings) if released else AS_WRITTEN
+    return look_ahead(settings, root, images=images, keep_databases=released, refresh=refresh)
+
+
+def _pinned(settings: Settings) -> Images:
+    environment = settings.environment
+    if environment is None:
+        return AS_WRITTEN
+    with console.step("Looking up the images' digests"):
+        return Images(resolve_all(images_of(settings.catalogue, environment), str(environment.images.registry)))
 
 
 def look_ahead(
@@ -32,7 +58,9 @@ def look_ahead(
 
         run = make_ready(settings, folder, step, images=images, keep_databases=keep_databases)
         try:
-            run.stack.preview(on_event=hear, exclude=run.excluded, refresh=refresh or None, color="never", suppress_progress=True)
+            run.stack.preview(
+                on_event=hear, exclude=run.excluded, refresh=(refresh or run.refresh) or None, color="never", suppress_progress=True
+            )
         except Exception as failed:
             raise PlatformError(
                 f"What changes in {settings.stack} cannot be told; nothing was touched.",
@@ -40,5 +68,18 @@ def look_ahead(
                 remedy="mend the cause, then run the same command again",
             ) from failed
         found = collect(events)
-        step.note(f"{len(found)} objects")
+        step.note(counts(found))
     return found
+
+
+def show(stack: str, changes: Sequence[Change]) -> None:
+    """Print what a deploy would change, a line for each change that matters."""
+    if not changes:
+        console.out.print(f"A deploy of {stack} would change nothing.", markup=False)
+        return
+    console.out.print(f"A deploy of {stack} would change: {counts(changes)}", style="bold", markup=False)
+    for line in in_words(changes):
+        console.out.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+__all__ = ["look_ahead", "preview", "show"]

@@ -47,6 +47,9 @@ ADOPTED_RECORDS_VARIABLE = "HIGHSTREETLY_ADOPTED_RECORDS"
 
 OBJECTS = ("environment", "cluster")
 ESTATES = ("datacenter", "local")
+STATES = ("own", "shared")
+"""Where the local estate keeps a stack's state: in a folder of its own, or in its PostgreSQL, which pods reach too."""
+KEYS = (*OBJECTS, "estate", "state", *SECRETS)
 
 M = TypeVar("M", bound=Model)
 
@@ -124,16 +127,30 @@ def load_stack(stack: str, root: Path = ROOT, environ: Mapping[str, str] = os.en
 
 def estate_of(stack: str, root: Path = ROOT) -> str:
     """Where a stack runs, read without checking the rest: `datacenter`, or `local`."""
+    return _peek(stack, "estate", ESTATES[0], root)
+
+
+def state_of(stack: str, root: Path = ROOT) -> str:
+    """Where the local estate keeps a stack's state, read without checking the rest: `own`, or `shared`."""
+    return _peek(stack, "state", STATES[0], root)
+
+
+def _peek(stack: str, key: str, default: str, root: Path) -> str:
     try:
         config = read_yaml(root / f"Pulumi.{stack}.yaml", f"Pulumi.{stack}.yaml").get("config") or {}
     except SettingsError:
-        return ESTATES[0]
-    return str(config.get(f"{PROJECT}:estate", ESTATES[0]))
+        return default
+    return str(config.get(f"{PROJECT}:{key}", default))
 
 
 def stacks(root: Path = ROOT) -> list[str]:
     """Every stack that has a file."""
     return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
+
+
+def environments(root: Path = ROOT) -> list[str]:
+    """Every stack that holds an environment, read without checking the rest."""
+    return [stack for stack in stacks(root) if _peek(stack, "environment", "", root) != ""]
 
 
 def load_catalogue(root: Path = ROOT) -> Catalogue:
@@ -148,14 +165,13 @@ def load_catalogue(root: Path = ROOT) -> Catalogue:
 def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping[str, str]) -> Settings:
     """Check everything and return it; raises SettingsError with every mistake in every file."""
     file = f"Pulumi.{stack}.yaml"
-    mistakes = [
-        Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, [*OBJECTS, "estate", *SECRETS]))
-        for key in values
-        if key not in (*OBJECTS, "estate", *SECRETS)
-    ]
+    mistakes = [Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, KEYS)) for key in values if key not in KEYS]
     estate = values.get("estate", ESTATES[0])
     if estate not in ESTATES:
         mistakes.append(Mistake(file, f"{PROJECT}:estate", f"there is no estate {estate!r}", nearest(str(estate), ESTATES)))
+    if values.get("state", STATES[0]) not in STATES:
+        problem = f"there is no such place for state: {values['state']!r}"
+        mistakes.append(Mistake(file, f"{PROJECT}:state", problem, nearest(str(values["state"]), STATES)))
     catalogue = _parse_catalogue(root, mistakes)
     overlay, overlay_file = _local_settings(environ, mistakes)
     parts: dict[str, Any] = {}

@@ -77,16 +77,6 @@ def is_contract(script_name: str) -> bool:
     return _CONTRACT.fullmatch(script_name) is not None
 
 
-def contract_steps_between(migrations: Migrations, from_version: str, to_version: str) -> list[str]:
-    """The contract steps that lie between two versions of a database, in order, whichever of the two is the older.
-
-    The older version's own script is not among them, the newer one's is. An empty version is a database without any script.
-    """
-    low, high = sorted(order(version) if version else () for version in (from_version, to_version))
-    steps = {order(version): name for name in migrations.scripts if is_contract(name) and (version := version_of(name))}
-    return [name for version, name in sorted(steps.items()) if low < version <= high]
-
-
 def lint(scripts: dict[str, bytes]) -> Report:
     """Judge all scripts of one database, in the order in which Flyway runs them; the scripts themselves are not changed."""
     report = Report()

@@ -144,6 +144,7 @@ def facts(estate: Estate) -> dict[str, dict[str, Any]]:
 def _secrets(estate: Estate) -> dict[str, str]:
     return {
         "POSTGRES_ADMIN_PASSWORD": estate.secrets.postgres_admin_password,
+        "POSTGRES_STATE_PASSWORD": estate.secrets.pulumi_state_password,
         "RABBITMQ_ADMIN_PASSWORD": estate.secrets.rabbitmq_admin_password,
     }
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ops import console
-from ops.cli import Environment, require_environment
+from ops.cli import Environment, Refresh, require_environment
 from ops.errors import InputError
 from ops.releases.book import Book
 from ops.state import open_state
@@ -28,17 +28,18 @@ def deploy(
     tag: Annotated[str, typer.Option("--tag", help="deploy the commit of this tag, for example test/1.4.0")] = "",
     reason: Annotated[str, typer.Option("--reason", help="why it need not be verified elsewhere first; is recorded")] = "",
     no_dump: Annotated[bool, typer.Option("--no-dump", help="do not dump the databases that are migrated")] = False,
+    refresh: Refresh = False,
     dry_run: DryRun = False,
 ) -> None:
     """Deploy an environment as a release: check, dump, migrate, roll out, verify, record. The same commit twice changes nothing."""
     from ops.releases.deploy import deploy as roll_out
-    from ops.tags import parse_tag
-    from settings.load import stacks
+    from ops.tags import parse_tag, tag_of_ref
+    from settings.load import environments
 
     if bool(environment) == bool(tag):
         raise InputError("Give an environment, or --tag.", remedy="./hs deploy test, or ./hs deploy --tag test/1.4.0")
-    name = parse_tag(tag, stacks()).environment if tag else str(environment)
-    roll_out(require_environment(name), tag=tag.removeprefix("refs/tags/"), reason=reason, dump=not no_dump, dry_run=dry_run)
+    name = parse_tag(tag, environments()).environment if tag else str(environment)
+    roll_out(require_environment(name), tag=tag_of_ref(tag), reason=reason, dump=not no_dump, refresh=refresh, dry_run=dry_run)
 
 
 def rollback(
@@ -84,7 +85,17 @@ def resume(environment: Environment) -> None:
     console.out.print(f"{environment} is no longer {held}" if held else f"{environment} was not held.", markup=False, soft_wrap=True)
 
 
+def reconcile(environment: Annotated[str | None, typer.Argument(help="one environment; all that have tags when left out")] = None) -> None:
+    """Deploy the tags that never produced a release: the newest of each environment; the others are named."""
+    from ops.reconcile import reconcile as catch_up
+    from ops.reconcile import tags_of
+    from ops.releases.deploy import deploy as roll_out
+
+    names = [environment] if environment else sorted({found.tag.environment for found in tags_of()})
+    catch_up([require_environment(name) for name in names], roll_out)
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the release commands to the command line."""
-    for command in (deploy, rollback, history, hold, resume):
+    for command in (deploy, rollback, history, hold, resume, reconcile):
         app.command()(command)

@@ -21,11 +21,19 @@ CHANGED_SHOWN = 10
 
 
 def deploy(
-    environment: str, *, tag: str = "", reason: str = "", dump: bool = True, dry_run: bool = False, root: Path = ROOT
+    environment: str,
+    *,
+    tag: str = "",
+    reason: str = "",
+    dump: bool = True,
+    refresh: bool = False,
+    dry_run: bool = False,
+    root: Path = ROOT,
 ) -> Release | None:
     """Deploy the checkout's commit, or that of ``tag``; returns the release, or None when nothing is to be done.
 
-    ``reason`` overrides the need of a verified release in the environment that this one is promoted from. Raises InputError for whatever
+    ``reason`` overrides the need of a verified release in the environment that this one is promoted from; ``refresh`` compares with reality
+    first, so that what somebody changed by hand is put back. Raises InputError for whatever
     forbids it, before anything is touched, and PlatformError for a rollout that failed.
     """
     commit = commit_of(f"refs/tags/{tag}", root) if tag else require_committed(root)
@@ -40,16 +48,16 @@ def deploy(
             require_unmoved(tag, commit, releases)
             require_unheld(tag, book.hold(), environment)
             release = describe(settings, folder, commit, tag).model_copy(update={"reason": reason})
-            if is_same(release, releases):
+            if is_same(release, releases) and not refresh:
                 console.out.print(f"{environment} runs release {releases[-1].number} ({releases[-1].name}) already: nothing to do.")
                 return None
             require_promotion(release, settings.environment.promoted_from, state, reason)
             candidate = Candidate(release, settings, folder)
             pending = databases.pending(databases.applied_scripts(databases.owners(environment), settings.ca_certificate_path), settings)
-            words = show(preview(candidate), pending)
+            words = show(preview(candidate, refresh=refresh), pending)
             if dry_run:
                 return None
-            ended = roll_out(candidate, book, words, pending, dump=dump)
+            ended = roll_out(candidate, book, words, pending, dump=dump, refresh=refresh)
     say(ended)
     return ended
 

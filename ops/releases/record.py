@@ -34,6 +34,8 @@ class Release(BaseModel):
     """By service or UI, and `migrations`: `repository:tag@sha256:…`."""
     configuration: Mapping[str, Any] = {}
     """The stack file's settings, without the secret ones."""
+    catalogue: Mapping[str, Any] = {}
+    """What the product was made of."""
     migrations: Mapping[str, str] = {}
     """The hash of each context's scripts."""
     databases: Mapping[str, str] = {}
@@ -92,6 +94,8 @@ def differences(before: Release | None, after: Release) -> list[str]:
             lines.append(f"{name}: {'added' if new else 'removed'}")
     if before.configuration_hash != after.configuration_hash:
         lines.append("settings: " + ", ".join(changed_keys(before.configuration, after.configuration)))
+    if after.catalogue and before.catalogue != after.catalogue:
+        lines.append("catalogue: " + ", ".join(changed_keys(before.catalogue, after.catalogue)))
     lines += [
         f"{name}: scripts" for name in sorted(after.migrations) if before.migrations.get(name, "") not in ("", after.migrations[name])
     ]

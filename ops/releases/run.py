@@ -48,13 +48,14 @@ def describe(settings: Settings, folder: Path, commit: str, tag: str) -> Release
     with console.step("Looking up the images' digests") as step:
         named = images(settings.catalogue, settings.environment)
         step.note(f"{len(set(named.values()))} images")
-        pins = resolve_all(named, str(settings.environment.images.registry))
+        pins = resolve_all(named, str(settings.environment.images.registry), file=f"Pulumi.{settings.stack}.yaml")
     return Release(
         environment=settings.stack,
         tag=tag,
         commit=commit,
         images=pins,
         configuration=json.loads(json.dumps(configuration_of(settings.stack, folder), default=str)),
+        catalogue=settings.catalogue.model_dump(mode="json", exclude_defaults=True),
         migrations={context: scripts.digest() for context, scripts in settings.migrations.items()},
         by=who(),
         host=where(),
@@ -62,11 +63,11 @@ def describe(settings: Settings, folder: Path, commit: str, tag: str) -> Release
     )
 
 
-def preview(candidate: Candidate) -> list[Change]:
+def preview(candidate: Candidate, *, refresh: bool = False) -> list[Change]:
     """What the rollout would change; nothing is touched. Raises PlatformError when the engine cannot tell."""
     from ops.preview import look_ahead
 
-    return look_ahead(candidate.settings, candidate.folder, images=candidate.images, keep_databases=True)
+    return look_ahead(candidate.settings, candidate.folder, images=candidate.images, keep_databases=True, refresh=refresh)
 
 
 def show(changes: Sequence[Change], pending: Mapping[str, Sequence[str]]) -> list[str]:
@@ -78,10 +79,13 @@ def show(changes: Sequence[Change], pending: Mapping[str, Sequence[str]]) -> lis
     return lines
 
 
-def roll_out(candidate: Candidate, book: Book, changes: Sequence[str], pending: Mapping[str, Sequence[str]], *, dump: bool) -> Release:
+def roll_out(
+    candidate: Candidate, book: Book, changes: Sequence[str], pending: Mapping[str, Sequence[str]], *, dump: bool, refresh: bool = False
+) -> Release:
     """Dump, migrate, roll out, verify; the record says how it ended.
 
-    Raises PlatformError when the rollout failed (what ran before still serves) or a check from outside did (what is new runs).
+    ``refresh`` compares with reality first. Raises PlatformError when the rollout failed (what ran before still serves) or a check from
+    outside did (what is new runs).
     """
     release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes)}))
     settings = candidate.settings
@@ -91,7 +95,7 @@ def roll_out(candidate: Candidate, book: Book, changes: Sequence[str], pending: 
             databases.dump(owners, settings.stack, release.number, settings.ca_certificate_path)
         message = f"release {release.number} {release.name}"
         with stoppable(book, release.started_at):
-            deploy.bring_up(settings, candidate.folder, message=message, images=candidate.images, keep_databases=True)
+            deploy.bring_up(settings, candidate.folder, message=message, images=candidate.images, keep_databases=True, refresh=refresh)
         versions = databases.versions(databases.owners(settings.stack), settings.ca_certificate_path)
         failure = _verify(settings)
     except PlatformError as failed:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ops.errors import InputError
 from ops.state.files import FileState
+from ops.state.postgres import PostgresState
 from ops.state.state import State
 from settings.load import PROJECT
 
@@ -14,6 +15,8 @@ def open_state(url: str, project: str = PROJECT) -> State:
     """The backend of $PULUMI_BACKEND_URL; raises InputError for one that has no turns: without them two runs could meet."""
     if url.startswith("file://"):
         return FileState(Path(url.removeprefix("file://")).expanduser(), project)
+    if url.startswith("postgres://"):
+        return PostgresState(url, project)
     kind = url.partition("://")[0] or "nothing"
     raise InputError(
         f"State at {kind} cannot be used.",

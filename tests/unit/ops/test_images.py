@@ -96,10 +96,10 @@ def test_a_digest_that_is_none_is_not_pinned(registry: Registry, digest: str) ->
 
 
 def test_the_image_of_another_registry_is_asked_for_there_without_the_credentials(registry: Registry) -> None:
-    host = registry.url.removeprefix("http://")
+    host, registry.realm = registry.url.removeprefix("http://"), f"{registry.url}/token"
     digest = registry.put("a/b:1", b"other")
     assert resolve(f"{host}/a/b:1", "http://127.0.0.1:9", Credentials("ops", "right")) == f"{host}/a/b:1@{digest}"
-    assert all("Authorization" not in headers for headers in registry.headers)
+    assert [headers.get("Authorization") for headers in registry.headers] == [None, None, "Bearer token-for-a/b"]
 
 
 def test_a_token_is_fetched_where_the_registry_wants_one(registry: Registry) -> None:

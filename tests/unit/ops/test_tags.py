@@ -16,7 +16,7 @@ MALFORMED = [
     "", "/", "live", "live/", "/1.0.0", "1.0.0", "live-1.0.0", "live/v1.0.0", "live/1", "live/1.0", "live/1.0.0.0", "live/01.0.0",
     "live/1.0.0-", "live/1.0.0-01", "live/1.0.0+", "live/1.0.0 ", " live/1.0.0", "LIVE/1.0.0", "live//1.0.0", "live/x/1.0.0",
     "liev/1.0.0", "live/latest", "live/1.0.0\n", "live/1.0.0;id", "live/$(id)", "live/../1.0.0", "refs/heads/live/1.0.0",
-    "live/\uff11.0.0", "live/1.0.0-" + "a" * 130,
+    "live/\uff11.0.0", "live/1.0.0-a_b", "live/1.0.0+a_b", "live/1.0.0-" + "a" * 130,
 ]  # fmt: skip
 IN_ORDER = [
     "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11", "1.0.0-rc.1", "1.0.0",

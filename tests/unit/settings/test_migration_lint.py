@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from components.migration import LOCK_TIMEOUT_SECONDS, flyway_environment
 from settings.errors import Mistake
-from settings.migration_lint import BEFORE_THE_LINT, PLACEHOLDERS, contract_steps_between, is_contract, lint, statement_mistakes
-from settings.migrations import COMMON, FOLDER, Migrations, read_migrations
+from settings.migration_lint import BEFORE_THE_LINT, PLACEHOLDERS, is_contract, lint, statement_mistakes
+from settings.migrations import COMMON, FOLDER, read_migrations
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -110,25 +110,6 @@ def test_a_mistake_in_a_common_script_is_in_the_common_folder(tmp_path: Path) ->
 )
 def test_a_contract_step_is_known_by_its_name(name: str, *, contract: bool) -> None:
     assert is_contract(name) is contract
-
-
-@pytest.mark.parametrize(
-    ("older", "newer", "steps"),
-    [
-        ("1", "1", []),
-        ("1", "2", ["V2__contract_a.sql"]),
-        ("2", "10", ["V10__contract_b.sql"]),
-        ("2", "9", []),
-        ("", "10", ["V2__contract_a.sql", "V10__contract_b.sql"]),
-        ("10", "10.1", ["V10_1__contract_c.sql"]),
-        ("10.1", "99", []),
-    ],
-)
-def test_the_contract_steps_between_two_versions_are_the_same_in_both_directions(older: str, newer: str, steps: list[str]) -> None:
-    names = ("V10__contract_b.sql", "V1__x.sql", "V2__contract_a.sql", "V10_1__contract_c.sql", "V9__y.sql", "R__contract_v.sql")
-    migrations = Migrations("orders", dict.fromkeys(names, b"SELECT 1;"))
-    assert contract_steps_between(migrations, older, newer) == steps
-    assert contract_steps_between(migrations, newer, older) == steps
 
 
 def test_a_column_becomes_not_null_after_a_check_was_validated() -> None:

@@ -42,5 +42,11 @@ def test_services_that_come_and_go_are_named() -> None:
     assert differences(release(1, images={"a-api": "x/a:1"}), release(1, images={"b-api": "x/b:1"})) == ["a-api: removed", "b-api: added"]
 
 
+def test_a_change_of_the_catalogue_alone_is_told() -> None:
+    catalogues: list[dict[str, Any]] = [{"uis": {"operator": {"ingress": {}}}}, {"uis": {"operator": {}}}]
+    before, after = (release(1, catalogue=catalogue) for catalogue in catalogues)
+    assert differences(before, after) == ["catalogue: uis.operator.ingress"]
+
+
 def test_changed_keys_are_the_deepest_paths() -> None:
     assert changed_keys({"p:e": {"a": {"b": 1, "c": 2}, "d": 3}}, {"p:e": {"a": {"b": 9, "c": 2}}}) == ["e.a.b", "e.d"]

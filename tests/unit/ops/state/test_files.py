@@ -81,7 +81,10 @@ def test_a_lock_of_another_host_is_never_broken_and_its_owner_is_named(state: St
 
 
 def test_a_living_engine_is_waited_for(state: State, tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "pulumi"]) as engine:
+    program = "import time; print('ready', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, "pulumi"], stdout=subprocess.PIPE, text=True) as engine:
+        assert engine.stdout
+        assert engine.stdout.readline() == "ready\n"
         lock(tmp_path, pid=engine.pid)
         waited: list[str] = []
 

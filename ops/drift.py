@@ -1,0 +1,169 @@
+"""What differs in reality from what was deployed, object by object and field by field. Nothing is changed, nor written into the state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ops import console
+from ops.changes import Subject, differences, is_object, subject
+from ops.deploy import Progress, turn_of, validated
+from ops.deploy import _select as select
+from ops.errors import InputError, PlatformError
+from ops.field_owners import additions, writers
+from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of
+from ops.releases.databases import owners
+from ops.rights import Right, foreign_rights
+from settings.load import ROOT
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent, StepEventMetadata
+
+KUBERNETES = "kubernetes:"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field: what was deployed (empty: it is not declared), what is there now (empty: nothing), who wrote it where that is known."""
+
+    field: FieldChange
+    by: str = ""
+
+    def __str__(self) -> str:
+        field = self.field
+        if field.old == field.new:
+            text = f"{field.name} (a secret) is another"
+        elif field.old:
+            text = f"{field.name} {field.new or 'nothing'} instead of {field.old}"
+        else:
+            text = f"{field.name} {field.new} added"
+        return f"{text} (by {self.by})" if self.by else text
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One object that is not as it was deployed; without differences it is missing."""
+
+    about: Subject
+    urn: str
+    differences: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.differences:
+            return f"{self.about} is missing"
+        about = self.about.owner if self.about.kind == "Deployment" else str(self.about)
+        return f"{about}: {'; '.join(map(str, self.differences))}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The public fields."""
+        fields = [{**found.field.as_json(), "by": found.by} for found in self.differences]
+        drift = "changed" if self.differences else "missing"
+        return {"kind": self.about.kind, "name": self.about.name, "owner": self.about.owner, "drift": drift, "fields": fields}
+
+
+def drift(stack: str, root: Path = ROOT) -> list[Drift]:
+    """What is not as the stack's last run left it: the engine looks at every object and keeps what it sees to itself.
+
+    It takes its turn like a deploy, so that it never looks at a rollout half done. Raises InputError for a stack with nothing in it
+    and PlatformError when something cannot be looked at.
+    """
+    settings = validated(stack, root)
+    with turn_of(stack, "drift") as state:
+        if not state.checkpoint(stack).get("resources"):
+            raise InputError(f"Nothing of {stack} is deployed: nothing can differ.", remedy=f"./hs up {stack}")
+        with console.step(f"Comparing {stack} with what was deployed") as step:
+            found = find(_looked_at(stack, root, step))
+            if settings.environment:
+                step.note("looking for rights that others have")
+                found += [given(right) for right in foreign_rights(owners(stack), settings.ca_certificate_path)]
+            step.note(f"{len(found)} objects differ" if found else "nothing differs")
+    return found
+
+
+def _looked_at(stack: str, root: Path, step: console.Step) -> list[EngineEvent]:
+    progress = Progress(step)
+    events: list[EngineEvent] = []
+
+    def hear(event: EngineEvent) -> None:
+        events.append(event)
+        progress.hear(event)
+        if event.res_outputs_event:
+            step.note(f"{progress.finished} objects")
+
+    try:
+        select(stack, root).stack.preview_refresh(on_event=hear, color="never", suppress_progress=True)
+    except Exception as failed:
+        raise PlatformError(
+            f"What differs in {stack} cannot be told; nothing was touched.",
+            why="\n".join(progress.errors) or str(failed)[-2000:],
+            remedy="mend the cause, then run the same command again",
+        ) from failed
+    return events
+
+
+def find(events: Iterable[EngineEvent]) -> list[Drift]:
+    """The drift that the events of a refresh tell of, by owner."""
+    results = [event.res_outputs_event.metadata for event in events if event.res_outputs_event]
+    found = [one for metadata in results if is_object(metadata) and (one := _drift_of(metadata))]
+    return sorted(found, key=lambda one: (one.about.owner, one.about.kind, one.about.name))
+
+
+def given(right: Right) -> Drift:
+    """A right that somebody gave by hand, as drift."""
+    privileges = FieldChange("privileges", "", ", ".join(right.privileges), "privileges")
+    return Drift(Subject("Right", f"of {right.role} on {right.target}", right.context), "", (Difference(privileges),))
+
+
+def _drift_of(metadata: StepEventMetadata) -> Drift | None:
+    about = subject(metadata)
+    if metadata.op.value == "delete" or metadata.new is None:
+        return Drift(about, metadata.urn)
+    found = _differences(metadata, about.kind)
+    return Drift(about, metadata.urn, found) if found else None
+
+
+def _differences(metadata: StepEventMetadata, kind: str) -> tuple[Difference, ...]:
+    """What the provider says differs; of a Kubernetes object also what others added, which is no difference to server-side apply."""
+    assert metadata.new is not None
+    deployed, now = ((state.inputs or {}) if state else {} for state in (metadata.old, metadata.new))
+    live = metadata.new.outputs or {}
+    fields = differences(kind, deployed, now, list(metadata.detailed_diff or metadata.diffs or []))
+    if not metadata.type.startswith(KUBERNETES):
+        return tuple(Difference(field) for field in fields)
+    found = [Difference(field, _writers(live, field)) for field in fields]
+    told = {field.path for field in fields}
+    for added in additions(deployed, live):
+        path = path_of(added.path)
+        if not any(path.startswith(known) for known in told):
+            value = SECRET if kind in SECRET_KINDS else shown(child(added.value, "value") or added.value)
+            found.append(Difference(FieldChange(path, "", value, name_of(added.path, live)), str(added.writer)))
+    return tuple(found)
+
+
+def _writers(live: Mapping[str, Any], field: FieldChange) -> str:
+    return ", ".join(map(str, writers(live, tuple(steps_of(field.path)))))
+
+
+def show_drift(stack: str, found: Sequence[Drift]) -> None:
+    """Print a line for each object that is not as it was deployed, then what to do about it."""
+    if not found:
+        console.out.print(f"{stack} is as it was deployed.", markup=False)
+        return
+    console.out.print(f"{stack} is not as it was deployed:", style="bold", markup=False)
+    for one in found:
+        console.out.print(f"  {one}", markup=False, soft_wrap=True)
+    if any(not difference.field.old for one in found for difference in one.differences):
+        console.out.print(
+            "What was added is not the stack's: it stays until whoever wants it gone removes it.", markup=False, soft_wrap=True
+        )
+    console.out.print(f"To put back the rest: ./hs up {stack} --refresh (docs/runbooks/look-into-drift.md)", markup=False, soft_wrap=True)
+
+
+def as_document(stack: str, found: Sequence[Drift]) -> dict[str, Any]:
+    """What `./hs drift --json` prints: environment, drifted, and drift: [{kind, name, owner, drift, fields}]."""
+    return {"environment": stack, "drifted": bool(found), "drift": [one.as_json() for one in found]}
+
+
+__all__ = ["Difference", "Drift", "as_document", "drift", "find", "given", "show_drift"]

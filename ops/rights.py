@@ -1,0 +1,103 @@
+"""Rights in the contexts' databases that belong to nobody the platform made: given by hand, and in no object that the stack manages.
+
+The stack manages what the context's own two roles and PUBLIC may do with the database and its schema. Everything else that PostgreSQL
+keeps an access list of (https://www.postgresql.org/docs/current/ddl-priv.html) is looked at here: for roles of others, and for PUBLIC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ops.errors import PlatformError
+from ops.releases.databases import CONNECT_TIMEOUT_SECONDS, Owner
+
+Row = tuple[str, str, str, list[str]]
+OWNER_SUFFIX, APP_SUFFIX = "_owner", "_app"
+"""A context's two roles (components/naming.py)."""
+PUBLIC = "public"
+OF_THE_STACK = ("database", "schema")
+"""What PUBLIC may do with these is a grant of the stack's own (components/database.py)."""
+
+ACCESS_LISTS = """
+SELECT 'database' AS kind, datname::text AS name, datacl AS acl FROM pg_database WHERE datname = current_database()
+UNION ALL SELECT 'schema', nspname, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+UNION ALL SELECT CASE relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' ELSE 'table' END, relname, relacl
+    FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+UNION ALL SELECT 'column', relname || '.' || attname, attacl
+    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
+    WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+UNION ALL SELECT 'new objects of', defaclrole::regrole::text, defaclacl FROM pg_default_acl
+"""
+GIVEN = f"""
+SELECT kind, name, coalesce(rolname::text, '{PUBLIC}'), array_agg(DISTINCT privilege_type ORDER BY privilege_type)
+FROM ({ACCESS_LISTS}) lists CROSS JOIN LATERAL aclexplode(acl) given LEFT JOIN pg_roles role ON role.oid = given.grantee
+WHERE given.grantee = 0 OR NOT (role.rolsuper OR role.rolname = 'pg_database_owner')
+GROUP BY 1, 2, 3
+"""
+MEMBERS = """
+SELECT 'role', granted.rolname::text, member.rolname::text, ARRAY['MEMBER']
+FROM pg_auth_members JOIN pg_roles granted ON granted.oid = roleid JOIN pg_roles member ON member.oid = pg_auth_members.member
+WHERE granted.rolname IN (%(owner)s, %(app)s) AND NOT (member.rolsuper OR member.rolcreaterole)
+"""
+"""Whoever may make roles is an administrator, and a member of those it made."""
+
+
+@dataclass(frozen=True)
+class Right:
+    """What somebody may do with an object of a context's database."""
+
+    context: str
+    role: str
+    kind: str
+    name: str
+    privileges: tuple[str, ...]
+
+    @property
+    def target(self) -> str:
+        """The object, as a person says it."""
+        return f"{self.kind} {self.name}"
+
+
+def foreign_rights(owners: Sequence[Owner], ca_certificate_path: str) -> list[Right]:
+    """The rights of others in the contexts' databases. Raises PlatformError for a database that does not answer."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        answers = list(pool.map(lambda owner: _ask(owner, ca_certificate_path), owners))
+    return [right for owner, rows in zip(owners, answers, strict=True) for right in foreign(owner.context, owner.user, rows)]
+
+
+def foreign(context: str, owner: str, rows: Iterable[Row]) -> list[Right]:
+    """The rights among ``rows`` that neither the context's roles have nor the stack manages."""
+    own = (owner, owner.removesuffix(OWNER_SUFFIX) + APP_SUFFIX)
+    found = [Right(context, role, kind, name, tuple(privileges)) for kind, name, role, privileges in rows if role not in own]
+    return sorted((right for right in found if right.role != PUBLIC or right.kind not in OF_THE_STACK), key=str)
+
+
+def _ask(owner: Owner, ca_certificate_path: str) -> list[Row]:
+    import psycopg
+
+    roles = {"owner": owner.user, "app": owner.user.removesuffix(OWNER_SUFFIX) + APP_SUFFIX}
+    try:
+        with psycopg.connect(
+            host=owner.host,
+            port=owner.port,
+            dbname=owner.database,
+            user=owner.user,
+            password=owner.password,
+            sslmode="verify-full",
+            sslrootcert=ca_certificate_path,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        ) as connection:
+            given = connection.execute(GIVEN.encode()).fetchall()
+            return [*given, *connection.execute(MEMBERS.encode(), roles).fetchall()]
+    except psycopg.Error as failed:
+        raise PlatformError(
+            f"The rights in the database {owner.database} cannot be read.",
+            why=str(failed).strip(),
+            remedy="./hs status shows what is reachable",
+        ) from failed
+
+
+__all__ = ["Right", "foreign", "foreign_rights"]

@@ -1,0 +1,213 @@
+"""Releases on a real cluster, with the commands that a person types: deployed, broken, returned to. The tests run in this order."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import yaml
+
+from tests.e2e.conftest import Person
+from tests.e2e.outside import Outside
+from tests.e2e.releases import Platform, visitors
+from tests.e2e.test_environment import person_address
+from tests.e2e.test_growing import secrets_of
+
+EXPAND = "CREATE TABLE order_note (id uuid PRIMARY KEY, body text NOT NULL);\n"
+CONTRACT = "DROP TABLE order_note;\n"
+ORDERS_NEWEST = "V900"
+CRASH_SECONDS = 90
+
+
+@pytest.fixture(scope="module")
+def platform(person: Person, outside: Outside) -> Iterator[Platform]:
+    """Somebody who releases; afterwards the checkout and the environment are as they were."""
+    found = Platform(person, outside.estate)
+    first = found.git("rev-parse", "HEAD")
+    yield found
+    found.git("reset", "--quiet", "--hard", first)
+    for tag in found.git("tag", "--list", "kind/*").split():
+        found.git("tag", "--delete", tag)
+    person.types("./hs", "resume", "kind")
+    person.types("./hs", "up", "kind")
+
+
+def test_five_releases_each_by_a_tag_and_no_visitor_is_turned_away(platform: Platform, outside: Outside) -> None:
+    with visitors(outside):
+        for number, change in enumerate((as_it_is, a_new_image, a_new_table, a_new_context, a_name_less)):
+            change(platform)
+            platform.commit(change.__name__, f"kind/1.{number}.0")
+            output = platform.person.types("./hs", "deploy", "--tag", f"kind/1.{number}.0")
+            assert f"Release {number + 1} of kind (kind/1.{number}.0): verified" in output
+    history = platform.history()
+    assert [release["tag"] for release in history] == [f"kind/1.{number}.0" for number in reversed(range(5))]
+    assert {release["outcome"] for release in history} == {"verified"}
+    assert history[3]["differences"][0].startswith("orders-api: ")
+    assert history[2]["databases"]["orders"] == "900"
+    assert "loyalty-api: added" in history[1]["differences"]
+
+
+def as_it_is(_platform: Platform) -> None:
+    """What `./hs up` made, as a release."""
+
+
+def a_new_image(platform: Platform) -> None:
+    """A version of one service."""
+    platform.push_image("highstreetly/orders-api:1.1.0", "one")
+    platform.run_image("orders-api", "highstreetly/orders-api:1.1.0")
+
+
+def a_new_table(platform: Platform) -> None:
+    """An expand migration, and another setting."""
+    platform.person.write(f"migrations/orders/{ORDERS_NEWEST}__add_note.sql", EXPAND)
+    platform.change(replicas=1, services={**services(platform), "shops-api": {"replicas": 2}})
+
+
+def a_new_context(platform: Platform) -> None:
+    """A context with an API and a database of its own."""
+    catalogue = platform.person.read_yaml("catalogue.yaml")
+    catalogue["contexts"]["loyalty"] = {"api": {}}
+    platform.person.write("catalogue.yaml", yaml.safe_dump(catalogue, sort_keys=False))
+    platform.person.write(
+        "migrations/loyalty/V1__create_points.sql", "CREATE TABLE points (id uuid PRIMARY KEY, points integer NOT NULL);\n"
+    )
+
+
+def a_name_less(platform: Platform) -> None:
+    """A UI that is public no more."""
+    catalogue = platform.person.read_yaml("catalogue.yaml")
+    del catalogue["uis"]["operator"]["ingress"]
+    platform.person.write("catalogue.yaml", yaml.safe_dump(catalogue, sort_keys=False))
+
+
+def services(platform: Platform) -> dict[str, object]:
+    found: dict[str, object] = platform.person.read_yaml("Pulumi.kind.yaml")["config"]["highstreetly:environment"].get("services", {})
+    return found
+
+
+def test_back_to_each_of_them_databases_stay_and_no_visitor_is_turned_away(platform: Platform, outside: Outside) -> None:
+    with visitors(outside):
+        for number in (3, 2, 1, 0):
+            output = platform.person.types("./hs", "rollback", "kind", "--to", f"kind/1.{number}.0", "--yes")
+            assert "verified" in output
+            as_released(platform, outside, number)
+    assert [(release["kind"], release["rolled_back_to"]) for release in platform.history()[:4]] == [("rollback", to) for to in (1, 2, 3, 4)]
+    assert "kind_loyalty" in names_of_databases(platform)
+    assert platform.history()[0]["databases"]["orders"] == "900"
+
+
+def as_released(platform: Platform, outside: Outside, number: int) -> None:
+    """The environment is what release ``kind/1.<number>.0`` made of it."""
+    assert ("orders-api:1.1.0@sha256:" in platform.image_of("orders-api")) == (number >= 1)
+    assert platform.deployment("shops-api")["replicas"] == (2 if number >= 2 else 1)
+    assert ("loyalty-api" in platform.deployments()) == (number >= 3)
+    assert bool(outside.records("operator")) == (number < 4)
+
+
+def test_a_held_environment_refuses_tags_until_it_is_resumed(platform: Platform) -> None:
+    assert "is held" in platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0", expect=2)
+    platform.person.types("./hs", "resume", "kind")
+
+
+def test_forward_again_to_the_newest_with_the_database_that_stayed(platform: Platform, outside: Outside) -> None:
+    platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0")
+    as_released(platform, outside, 4)
+    assert platform.history()[0]["databases"]["loyalty"] == "1"
+
+
+def test_the_same_tag_twice_is_nothing_to_do_and_a_moved_or_malformed_one_is_refused(platform: Platform) -> None:
+    before = platform.history()
+    assert "nothing to do" in platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0")
+    platform.commit("something else")
+    platform.git("tag", "--force", "kind/1.4.0")
+    assert "was moved" in platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0", expect=2)
+    for malformed in ("kind", "kind/1.4", "kind/v1.4.0", "knid/1.4.0", "kind/1.4.0;id"):
+        assert "is not the tag of a release" in platform.person.types("./hs", "deploy", "--tag", malformed, expect=2)
+    platform.person.write("scratch", "not committed")
+    assert "no commit holds" in platform.person.types("./hs", "deploy", "kind", expect=2)
+    (platform.person.checkout / "scratch").unlink()
+    assert platform.history() == before
+
+
+def test_an_image_tag_that_is_pushed_again_changes_nothing_until_a_release_says_so(platform: Platform) -> None:
+    before = platform.image_of("orders-api")
+    digest = platform.push_image("highstreetly/orders-api:1.1.0", "another")
+    assert digest not in before
+    platform.person.kubectl("delete", "pods", "--namespace", "kind", "--selector", "app.kubernetes.io/name=orders-api")
+    platform.person.kubectl("rollout", "status", "deployment/orders-api", "--namespace", "kind", "--timeout=60s")
+    form = "jsonpath={.items[0].status.containerStatuses[0].imageID}"
+    running = platform.person.kubectl(
+        "get", "pods", "--namespace", "kind", "--selector", "app.kubernetes.io/name=orders-api", "--output", form
+    )
+    assert before.rpartition("@")[2] in running
+    platform.git("tag", "kind/1.5.0")
+    platform.person.types("./hs", "deploy", "--tag", "kind/1.5.0")
+    assert platform.image_of("orders-api").endswith(digest)
+
+
+def test_an_image_that_is_nowhere_is_refused_before_anything_is_touched(platform: Platform) -> None:
+    before = platform.history()
+    platform.run_image("shops-api", "highstreetly/shops-api:9.9.9")
+    platform.commit("an image that nobody pushed", "kind/1.6.0")
+    assert "highstreetly/shops-api:9.9.9" in platform.person.types("./hs", "deploy", "--tag", "kind/1.6.0", expect=2)
+    platform.git("revert", "--no-edit", "HEAD")
+    assert platform.history() == before
+
+
+def test_a_rollback_stops_a_rollout_that_fails_and_no_visitor_is_turned_away(platform: Platform, outside: Outside) -> None:
+    good = platform.image_of("orders-api")
+    platform.push_image("highstreetly/orders-api:1.7.0", "broken", broken=True)
+    platform.run_image("orders-api", "highstreetly/orders-api:1.7.0")
+    platform.commit("a service that ends at once", "kind/1.7.0")
+    with visitors(outside):
+        words = ["./hs", "deploy", "--tag", "kind/1.7.0"]
+        with subprocess.Popen(words, cwd=platform.person.checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as deploy:
+            wait_for_a_crash(platform)
+            output = platform.person.types("./hs", "rollback", "kind", "--yes")
+            said, _ = deploy.communicate(timeout=60)
+        assert deploy.returncode == 1
+        assert "stopped for a rollback" in said
+        assert "verified" in output
+    assert platform.image_of("orders-api") == good
+    newest, failed = platform.history()[:2]
+    assert (newest["kind"], newest["outcome"]) == ("rollback", "verified")
+    assert (failed["tag"], failed["outcome"]) == ("kind/1.7.0", "failed")
+    platform.person.types("./hs", "resume", "kind")
+    platform.git("revert", "--no-edit", "HEAD")
+
+
+def wait_for_a_crash(platform: Platform) -> None:
+    """Wait until a pod of the broken release has ended."""
+    deadline = time.monotonic() + CRASH_SECONDS
+    form = "jsonpath={.items[*].status.containerStatuses[*].restartCount}"
+    while time.monotonic() < deadline:
+        words = ("get", "pods", "--namespace", "kind", "--selector", "app.kubernetes.io/name=orders-api", "--output", form)
+        if any(int(count) for count in platform.person.kubectl(*words).split()):
+            return
+        time.sleep(1)
+    pytest.fail("the broken service never ended")
+
+
+def test_a_contract_step_lets_nobody_back_and_says_how_to_go_on(platform: Platform) -> None:
+    platform.person.write("migrations/orders/V901__contract_drop_note.sql", CONTRACT)
+    platform.commit("nobody reads notes any more", "kind/1.8.0")
+    output = platform.person.types("./hs", "deploy", "--tag", "kind/1.8.0")
+    assert "V901__contract_drop_note.sql" in output
+    before = platform.history()
+    refused = platform.person.types("./hs", "rollback", "kind", "--yes", expect=2)
+    assert "orders/V901__contract_drop_note.sql" in refused
+    assert "go forward" in refused
+    assert platform.history() == before
+    assert "is no longer held" not in platform.person.types("./hs", "resume", "kind")
+
+
+def names_of_databases(platform: Platform) -> set[str]:
+    password = (secrets_of() / "postgres_admin_password").read_text().strip()
+    with psycopg.connect(
+        host=person_address(platform.person, "postgres"), user="platform", password=password, dbname="postgres",
+        sslmode="verify-full", sslrootcert=str(secrets_of() / "ca.crt"),
+    ) as connection:  # fmt: skip
+        return {str(row[0]) for row in connection.execute("SELECT datname FROM pg_database")}

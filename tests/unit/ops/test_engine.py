@@ -1,0 +1,79 @@
+"""The engine's process, with a program in its place that does nothing but live."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pulumi.automation import CommandError
+
+from ops.engine import BoundEngine
+
+ROOT = Path(__file__).parents[3]
+FAKE = """#!/bin/sh
+case "$1" in
+version) echo v3.259.0 ;;
+*) echo "$@" > said; echo $$ > pid.new; mv pid.new pid; [ "$2" = sleep ] && exec sleep 60; [ "$2" = ok ] ;;
+esac
+"""
+STARTER = "import sys; from ops.engine import BoundEngine; BoundEngine().run(['sleep'], sys.argv[1], {})"
+LONG_SECONDS = 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder where the engine's stand-in is found first, and writes down its process and its words."""
+    (tmp_path / "pulumi").write_text(FAKE)
+    (tmp_path / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_the_engine_ends_with_the_process_that_started_it(folder: Path, how: signal.Signals) -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], cwd=ROOT) as starter:
+        wait_for(lambda: (folder / "pid").exists())
+        engine = int((folder / "pid").read_text())
+        assert is_there(engine)
+        starter.send_signal(how)
+    wait_for(lambda: not is_there(engine))
+
+
+def test_the_engine_does_not_begin_when_its_starter_is_gone_already(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = BoundEngine()
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with pytest.raises(CommandError):
+        engine.run(["ok"], str(folder), {})
+    assert not (folder / "pid").exists()
+
+
+@pytest.mark.parametrize("has_setpriv", [True, False])
+def test_the_engine_gets_its_words_as_they_are(folder: Path, monkeypatch: pytest.MonkeyPatch, has_setpriv: bool) -> None:
+    if not has_setpriv:
+        monkeypatch.setattr("shutil.which", lambda _name: None)
+    assert BoundEngine().run(["ok", "two words"], str(folder), {}).code == 0
+    assert (folder / "said").read_text() == "--non-interactive ok two words\n"
+    with pytest.raises(CommandError):
+        BoundEngine().run(["fail"], str(folder), {})
+
+
+def wait_for(condition: object) -> None:
+    """Wait until something is true."""
+    assert callable(condition)
+    deadline = time.monotonic() + LONG_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody has asked about does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
