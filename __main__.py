@@ -18,6 +18,7 @@ if settings.cluster:
             settings=settings.cluster,
             digitalocean_token=settings.secrets.get("digitalocean_token", ""),
             authorities=settings.authorities,
+            secrets=settings.secrets,
         ),
         outside,
     )

@@ -13,6 +13,7 @@ from components import naming, tokens
 from components.certificate_manager import CertificateManager, CertificateManagerArgs
 from components.ingress_controller import IngressController, IngressControllerArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.runners import Runners, RunnersArgs
 from components.zone import Zone, ZoneArgs
 from settings import ClusterSettings
 
@@ -24,6 +25,8 @@ class ClusterArgs:
     settings: ClusterSettings
     digitalocean_token: pulumi.Input[str]
     authorities: Mapping[str, str]
+    secrets: Mapping[str, pulumi.Input[str]]
+    """Those that its runners need."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -34,6 +37,7 @@ class Cluster(pulumi.ComponentResource):
     - CertificateManager: cert-manager and its issuers
     - LoadBalancer, where the network has none
     - IngressController
+    - Runners, and the deployer of each environment
     """
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -46,6 +50,8 @@ class Cluster(pulumi.ComponentResource):
         """What an environment's DNS records need."""
         self.edge: list[pulumi.Resource] = [*self._create_certificate_manager(), *self._create_ingress_controller()]
         """What an environment's own part of the edge needs: the types of cert-manager and Traefik."""
+        if args.settings.runners:
+            Runners("runners", RunnersArgs(settings=args.settings.runners, secrets=args.secrets), self.child)
         self.register_outputs({"priority_classes": list(args.settings.priority_classes)})
 
     def _create_priority_class(self, name: str, class_name: str, value: int) -> None:

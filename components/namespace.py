@@ -37,6 +37,17 @@ def keeping_provider(name: str) -> Provider:
     return Provider(f"{name}-namespace-provider", upsert_existing_objects=True)
 
 
+def environment_namespace(name: str, environment: str, parent: pulumi.Resource) -> KubernetesNamespace:
+    """An environment's namespace under Pod Security `restricted`. Its own stack declares it, and so does the cluster's for its deployer."""
+    # https://kubernetes.io/docs/concepts/security/pod-security-standards/
+    security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    return KubernetesNamespace(
+        f"{name}-namespace",
+        metadata=ObjectMetaArgs(name=environment, labels={**naming.labels(environment, "environment"), **security}),
+        opts=pulumi.ResourceOptions(parent=parent, provider=keeping_provider(name), retain_on_delete=True),
+    )
+
+
 class Namespace(pulumi.ComponentResource):
     """One environment's namespace:
 
@@ -49,21 +60,12 @@ class Namespace(pulumi.ComponentResource):
     def __init__(self, name: str, args: NamespaceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(tokens.NAMESPACE, name, None, opts)
         self.child = pulumi.ResourceOptions(parent=self)
-        namespace = self._create_namespace(name, args.environment)
+        namespace = environment_namespace(name, args.environment, self)
         self.name = namespace.metadata.name
         self._create_quota(name, args.quota)
         self._create_limits(name)
         self._create_default_deny(name)
         self.register_outputs({"name": self.name})
-
-    def _create_namespace(self, name: str, environment: str) -> KubernetesNamespace:
-        # https://kubernetes.io/docs/concepts/security/pod-security-standards/
-        security = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
-        return KubernetesNamespace(
-            f"{name}-namespace",
-            metadata=ObjectMetaArgs(name=environment, labels={**naming.labels(environment, "environment"), **security}),
-            opts=pulumi.ResourceOptions(parent=self, provider=keeping_provider(name), retain_on_delete=True),
-        )
 
     def _create_quota(self, name: str, quota: Quota) -> None:
         ResourceQuota(

@@ -17,7 +17,7 @@ if str(ROOT) not in sys.path:  # a script's own folder is on the path, the check
 
 from pydantic.fields import FieldInfo  # noqa: E402 - after the path is set
 
-from settings import load, vocabulary  # noqa: E402 - after the path is set
+from settings import load, runners, vocabulary  # noqa: E402 - after the path is set
 from settings.catalogue import Catalogue  # noqa: E402 - after the path is set
 from settings.environment import ClusterSettings, EnvironmentSettings  # noqa: E402 - after the path is set
 from settings.vocabulary import Model  # noqa: E402 - after the path is set
@@ -25,7 +25,8 @@ from settings.vocabulary import Model  # noqa: E402 - after the path is set
 STACK_FILE = "`Pulumi.<stack>.yaml` says under `config` how one environment differs. At least one of the two halves must be there."
 SECRETS = """\
 The administrators' are needed where the stack holds an environment, the token where it has zones or public names, the webhooks'
-where it is public. Set one with `pulumi config set --secret`, or by its variable, which comes first."""
+where it is public, the runners' where the cluster has them. Set one with `pulumi config set --secret`, or by its variable, which
+comes first."""
 TARGET = ROOT / "docs" / "configuration.md"
 HEADER = "| key | type | default | meaning |\n|---|---|---|---|"
 WORDS = {"str": "text", "int": "whole number", "bool": "true or false", "WebhookName": "webhook"}
@@ -149,6 +150,11 @@ def _type_lines() -> Iterator[str]:
         yield f"| {name} | {text} | {limits} |"
 
 
+def secrets() -> dict[str, str]:
+    """Every secret setting with its meaning; that of a runner's passphrase is one for each environment."""
+    return load.SECRETS | {f"{runners.PASSPHRASE}<name>": runners.PASSPHRASE_MEANING}
+
+
 def page() -> str:
     """The whole page."""
     prefix = f"{load.PROJECT}:"
@@ -169,7 +175,7 @@ def page() -> str:
         *map(str, rows(ClusterSettings)),
         f"\n### Secrets\n\n{SECRETS}\n",
         "| key | environment variable | meaning |\n|---|---|---|",
-        *(f"| `{prefix}{name}` | `{load.PROJECT.upper()}_{name.upper()}` | {text} |" for name, text in load.SECRETS.items()),
+        *(f"| `{prefix}{name}` | `{load.PROJECT.upper()}_{name.upper()}` | {text} |" for name, text in secrets().items()),
         f"\n## Local settings\n\nThe environment variable `{variable}` names a YAML file with `environment` and `cluster`;",
         "its keys are laid over those of the stack file. `./hs up` writes one for the local estate, and `./hs env` prints the variable.",
         "\n## Types\n\n| type | meaning | range |\n|---|---|---|",

@@ -14,6 +14,8 @@ from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks, state_of
 LOCAL_PASSPHRASE = "local"
 """No secret: what it encrypts, the estate's state, lies beside the passwords in it. Pulumi.kind.yaml's encryptionsalt belongs to it."""
 
+IN_A_POD = "KUBERNETES_SERVICE_HOST"
+"""What Kubernetes tells every container."""
 STATE_ROLE = "pulumi_state"
 """The role and the database that ansible/roles/postgres makes for the state."""
 
@@ -68,8 +70,11 @@ def require_local(stack: str) -> None:
 
 
 def prepare(stack: str) -> None:
-    """Set the variables in this process for a stack of the local estate; others are reached as the user's own environment says."""
-    if estate_of(stack) != "local":
+    """Set the variables in this process for a stack of the local estate.
+
+    Others are reached as the user's own environment says; and a runner's pod has all of it in its environment already.
+    """
+    if estate_of(stack) != "local" or IN_A_POD in os.environ:
         return
     from local.toolchain import Toolchain
 

@@ -16,6 +16,7 @@ from local.cluster import cluster, mirror
 from local.engine import ensure_engine, stop_engine
 from local.environment import variables
 from local.estate import MACHINES, Estate
+from local.github import repository
 from local.images import ensure_images
 from local.machines import configure, machines
 from local.machines.image import ensure_image as ensure_machine_image
@@ -111,6 +112,7 @@ def down(estate: Estate) -> None:
     """
     if run(["docker", "info"], check=False).returncode == 0:
         with console.step(f"Removing the estate {estate.name}") as step:
+            repository.end(estate)
             step.note("cluster")
             cluster.delete(estate)
             for name in MACHINES:

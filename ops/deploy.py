@@ -257,13 +257,15 @@ class Selected:
 def _select(stack: str, root: Path) -> Selected:
     from pulumi import automation  # half a second that ./hs --help need not pay
 
+    from ops.engine import BoundEngine
+
     state = open_state(os.environ.get("PULUMI_BACKEND_URL", ""))
     broken_off = state.has_pending_operations(stack)
     environment = {
         "PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}",  # an earlier release's program has an environment of its own
         "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",  # a field that somebody set with kubectl is the files' again, or no deploy could pass
     }
-    options = automation.LocalWorkspaceOptions(env_vars=environment)
+    options = automation.LocalWorkspaceOptions(env_vars=environment, pulumi_command=BoundEngine())
     found = automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
     return Selected(found, broken_off, broken_off or state.last_run_failed(stack))
 

@@ -22,6 +22,8 @@ DEFAULT_CERTIFICATE = "TRAEFIK DEFAULT CERT"
 """What the ingress controller shows while a host has no certificate of its own."""
 NOT_FOUND = "404 page not found"
 """The ingress controller's answer where it has no route."""
+ROUTED = "referrer-policy"
+"""A header that every route adds to its service's answers (components/edge.py): a service may answer 404 in the same words."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _place(url: str) -> tuple[str, str, int, str]:
 def judge_answer(host: str, path: str, answer: httpx.Response, *, is_ui: bool) -> Check:
     """Whether a route leads to its service: a UI shows its page, others answer anything that is their own."""
     status, name = answer.status_code, f"HTTPS {path}"
-    if status == 404 and answer.text.strip() == NOT_FOUND:
+    if status == 404 and answer.text.strip() == NOT_FOUND and ROUTED not in answer.headers:
         return Check(host, name, False, "404: no route leads from here to a service", "./hs status")
     if status >= 500 or (is_ui and status >= 400):
         return Check(host, name, False, f"answers {status}", "./hs status; ./hs logs of the service")

@@ -250,6 +250,57 @@ class Dns(Model):
     digitalocean_api: Url = Field(default="https://api.digitalocean.com", description="the API that makes them")
 
 
+class RunnerCharts(Model):
+    """actions-runner-controller's, both of one version: its controller deletes a scale set of another.
+
+    https://github.com/actions/actions-runner-controller/tree/master/charts
+    """
+
+    controller: str = Field(
+        default="oci://ghcr.io/actions/actions-runner-controller-charts/gha-runner-scale-set-controller",
+        min_length=1,
+        description="the controller's: `oci://…`, or the path of a folder",
+    )
+    scale_set: str = Field(
+        default="oci://ghcr.io/actions/actions-runner-controller-charts/gha-runner-scale-set",
+        min_length=1,
+        description="a scale set's: `oci://…`, or the path of a folder",
+    )
+    version: Version = Field(default="0.14.2", description="the version of both")
+
+
+class RunnerSet(Model):
+    """The runners of one environment, which workflows call `highstreetly-<name>`."""
+
+    min_runners: int = Field(default=0, ge=0, le=10, description="runners that wait for a job; 0: one starts when a job comes")
+    max_runners: int = Field(default=2, ge=1, le=10, description="jobs at the same time; the second lets a rollback overtake a deploy")
+
+    @model_validator(mode="after")
+    def _waits_for_no_more_than_it_may_run(self) -> RunnerSet:
+        if self.min_runners > self.max_runners:
+            raise ValueError(f"min_runners {self.min_runners} is more than max_runners {self.max_runners}; raise max_runners")
+        return self
+
+
+class Runners(Model):
+    """GitHub's runners in the cluster, and the service account by which those of an environment change that environment alone."""
+
+    github_config_url: Url | None = Field(
+        default=None,
+        description="the repository whose jobs they run, for example https://github.com/highstreetly/platform; "
+        "without it there are service accounts only, for runners that something else starts",
+    )
+    image: Image = Field(default="highstreetly/deploy-runner:1", description="what a runner is made of: images/deploy-runner")
+    environments: dict[Name, RunnerSet] = Field(min_length=1, description="the runners of each environment, by its name")
+    resources: Resources = Resources(cpu_request_millicores=250, memory_request_mib=512, memory_limit_mib=2048)
+    egress_ports: tuple[Port, ...] = Field(
+        default=(80, 443, 5432, 6443, 15671),
+        min_length=1,
+        description="ports that they may reach, beside DNS: public names, GitHub, the database, Kubernetes, the broker's management",
+    )
+    charts: RunnerCharts = RunnerCharts()
+
+
 class ClusterSettings(Model):
     """What one cluster has once."""
 
@@ -257,6 +308,7 @@ class ClusterSettings(Model):
     certificates: Certificates | None = Field(default=None, description="cert-manager and its issuers")
     ingress_controller: IngressController | None = Field(default=None, description="Traefik")
     load_balancer: LoadBalancer | None = Field(default=None, description="MetalLB, where the cluster's network has no load balancer")
+    runners: Runners | None = Field(default=None, description="GitHub's runners, and the accounts by which they deploy")
 
     priority_classes: dict[WorkloadName, int] = Field(
         default={}, description="scheduling priorities, higher wins; at most 1000000000 (Kubernetes reserves what is above)"

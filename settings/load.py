@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from settings import catalogue as catalogue_module
 from settings import environment as environment_module
 from settings import public as public_module
+from settings import runners as runners_module
 from settings.catalogue import Catalogue
 from settings.environment import ClusterSettings, EnvironmentSettings
 from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
@@ -38,6 +39,7 @@ SECRETS = {
     "stripe_connect_webhook_secret": "the signing secret of Stripe's webhook for the shops' accounts (whsec_…)",
     "chargebee_webhook_user": "the user name that ChargeBee's webhook signs in with",
     "chargebee_webhook_password": "the password that ChargeBee's webhook signs in with",
+    **runners_module.SECRETS,
 }
 """Secret settings of a stack: `pulumi config set --secret highstreetly:NAME`, or the environment variable HIGHSTREETLY_NAME."""
 DATA_SECRETS = ("postgres_admin_password", "rabbitmq_admin_password")
@@ -97,8 +99,9 @@ def load_program() -> Settings:
     config = pulumi.Config(PROJECT)
     given = {key.removeprefix(f"{PROJECT}:") for key in CONFIG.get() if key.startswith(f"{PROJECT}:")}
     values: dict[str, object] = {key: config.get_object(key) for key in OBJECTS if key in given}
-    values |= {key: config.get_secret(key) for key in SECRETS if key in given}
-    values |= {key: config.get(key) for key in given - set(OBJECTS) - set(SECRETS)}
+    secret_keys = {key for key in given if is_secret(key)}
+    values |= {key: config.get_secret(key) for key in secret_keys}
+    values |= {key: config.get(key) for key in given - set(OBJECTS) - secret_keys}
     try:
         settings = parse(pulumi.get_stack(), values, ROOT, os.environ)
     except SettingsError as refused:
@@ -165,7 +168,8 @@ def load_catalogue(root: Path = ROOT) -> Catalogue:
 def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping[str, str]) -> Settings:
     """Check everything and return it; raises SettingsError with every mistake in every file."""
     file = f"Pulumi.{stack}.yaml"
-    mistakes = [Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, KEYS)) for key in values if key not in KEYS]
+    known = (*KEYS, *runners_module.needed_secrets(values.get("cluster")))
+    mistakes = [Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, known)) for key in values if key not in known]
     estate = values.get("estate", ESTATES[0])
     if estate not in ESTATES:
         mistakes.append(Mistake(file, f"{PROJECT}:estate", f"there is no estate {estate!r}", nearest(str(estate), ESTATES)))
@@ -188,6 +192,8 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
                 mistakes += public_module.cross_check(merged, catalogue, file, others) if catalogue else []
                 mistakes += _unknown_issuer(stack, merged, values, str(estate), root)
                 mistakes += _unknown_promotion(stack, merged, root)
+            if key == "cluster":
+                mistakes += runners_module.unknown_environments(merged, stacks(root), file)
     if not parts:
         problem = f"neither {PROJECT}:environment nor {PROJECT}:cluster"
         mistakes.append(Mistake(file, PROJECT, problem, "add what the stack shall contain"))
@@ -338,6 +344,11 @@ def _unknown_promotion(stack: str, environment: Mapping[str, Any], root: Path) -
     return [Mistake(f"Pulumi.{stack}.yaml", f"{PROJECT}:environment.promoted_from", problem, nearest(str(origin), others))]
 
 
+def is_secret(key: str) -> bool:
+    """Whether a stack's setting is a secret, by its name."""
+    return key in SECRETS or key.startswith(runners_module.PASSPHRASE)
+
+
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
@@ -350,7 +361,7 @@ def _needed_secrets(values: Mapping[str, object], catalogue: Catalogue | None) -
         needed.append("digitalocean_token")
     if "public" in environment and catalogue:
         needed += webhook_secrets(catalogue)
-    return needed
+    return needed + runners_module.needed_secrets(cluster)
 
 
 def _secrets(
@@ -358,7 +369,7 @@ def _secrets(
 ) -> dict[str, object]:
     found: dict[str, object] = {}
     for name in needed:
-        meaning = SECRETS[name]
+        meaning = SECRETS.get(name, runners_module.PASSPHRASE_MEANING)
         variable = f"HIGHSTREETLY_{name.upper()}"
         if environ.get(variable):
             found[name] = environ[variable]

@@ -10,13 +10,12 @@ from pathlib import Path
 from local import image_store
 from local.base_images import debian
 from local.estate import CHECKOUT
+from local.github.runner import IMAGE
 from local.images import AUTHORITIES
 from local.providers.install import origin
 from local.toolchain import Toolchain
 from ops.console import Step
 
-NAME = "highstreetly/deploy-runner:1"
-"""As in the values of the production cluster's runner scale sets."""
 FOLDER = Path(__file__).parent / "image"
 REQUIREMENTS = CHECKOUT / "requirements"
 ENVIRONMENT = ("environment", "requirements.txt")
@@ -38,10 +37,10 @@ def ensure_image(toolchain: Toolchain, plugins: Mapping[str, str]) -> str:
         with tempfile.TemporaryDirectory(prefix="hs-runner-") as work:
             progress.note("copying the tools")
             write_context(Path(work), toolchain, plugins)
-            image_store.build(NAME, made_from, Path(work), progress)
+            image_store.build(IMAGE, made_from, Path(work), progress)
 
-    image_store.ensure_image(NAME, made_from, make, official=False)
-    return NAME
+    image_store.ensure_image(IMAGE, made_from, make, official=False)
+    return IMAGE
 
 
 def pins(toolchain: Toolchain, plugins: Mapping[str, str]) -> str:
@@ -94,4 +93,4 @@ def _copy_plugins(target: Path, toolchain: Toolchain, plugins: Mapping[str, str]
     return missing
 
 
-__all__ = ["NAME", "ensure_image", "pins", "write_context"]
+__all__ = ["ensure_image", "pins", "write_context"]

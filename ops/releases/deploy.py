@@ -54,7 +54,7 @@ def deploy(
             require_promotion(release, settings.environment.promoted_from, state, reason)
             candidate = Candidate(release, settings, folder)
             pending = databases.pending(databases.applied_scripts(databases.owners(environment), settings.ca_certificate_path), settings)
-            words = show(preview(candidate, refresh=refresh), pending)
+            words = show(preview(candidate, refresh=refresh))
             if dry_run:
                 return None
             ended = roll_out(candidate, book, words, pending, dump=dump, refresh=refresh)

@@ -35,7 +35,7 @@ def rollback(environment: str, *, to: str = "", confirm: Callable[[str], None], 
         apply_configuration(environment, target.configuration, folder, root)
         settings = validated(environment, folder, Images(target.images))
         require_no_contract_step(environment, settings, target)
-        words = show(preview(Candidate(target, settings, folder)), {})
+        words = show(preview(Candidate(target, settings, folder)))
         if dry_run:
             return None
         confirm(f"Return {environment} to release {target.number} ({target.name})?")

@@ -70,9 +70,9 @@ def preview(candidate: Candidate, *, refresh: bool = False) -> list[Change]:
     return look_ahead(candidate.settings, candidate.folder, images=candidate.images, keep_databases=True, refresh=refresh)
 
 
-def show(changes: Sequence[Change], pending: Mapping[str, Sequence[str]]) -> list[str]:
+def show(changes: Sequence[Change]) -> list[str]:
     """Print what a rollout changes, in words, and return the lines."""
-    lines = [*in_words(changes), *(f"{context}: its database migrates ({', '.join(scripts)})" for context, scripts in pending.items())]
+    lines = in_words(changes)
     console.out.print("This changes" if lines else "This changes nothing in what runs.")
     for line in lines:
         console.out.print(f"  {line}", markup=False, soft_wrap=True)

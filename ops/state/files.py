@@ -6,12 +6,12 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ops.state.locks import Holder
+from ops.state.locks import Holder, read_holders
 from ops.state.state import POLL_SECONDS, State
 
 OWN = ".highstreetly"
@@ -37,8 +37,9 @@ class FileState(State):
             return None
 
     def delete(self, key: str) -> None:
-        """Delete a file."""
-        (self.folder / key).unlink(missing_ok=True)
+        """Delete a file, and what the engine notes of it beside it."""
+        for name in (key, f"{key}.attrs"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def read_documents(self, collection: str, environment: str) -> list[tuple[int, dict[str, Any]]]:
         """The documents, one file each."""
@@ -81,20 +82,24 @@ class FileState(State):
         return partial
 
     @contextmanager
-    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> Iterator[Holder | None]:
-        """Hold the kernel's lock on the stack's file, in which the holder stands."""
-        path = self.folder / OWN / "turns" / f"{stack}.json"
+    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> Iterator[list[Holder]]:
+        """Hold the kernel's lock on the stack's file, in which the holders stand."""
+        path = self._turn(stack)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
             while not _try_lock(file.fileno()):
-                on_wait(_read_holder(path.read_text()))
+                on_wait(next(reversed(_read(path)), None))
                 time.sleep(POLL_SECONDS)
-            previous = _read_holder(file.read())
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(mine.as_document()))
-            file.flush()
-            yield previous
+            earlier = _read(path)
+            self.note_holders(stack, [*earlier, mine])
+            yield earlier
+
+    def note_holders(self, stack: str, holders: Sequence[Holder]) -> None:
+        """Write the file anew, without replacing it: the lock is on it."""
+        self._turn(stack).write_text(json.dumps([holder.as_document() for holder in holders]))
+
+    def _turn(self, stack: str) -> Path:
+        return self.folder / OWN / "turns" / f"{stack}.json"
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -105,8 +110,8 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _read_holder(text: str) -> Holder | None:
+def _read(path: Path) -> list[Holder]:
     try:
-        return Holder.read(json.loads(text))
+        return read_holders(json.loads(path.read_text()))
     except ValueError:
-        return None
+        return []  # it is being written, or its writer was killed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -33,6 +33,12 @@ class Holder:
         return cls(**{name: document[name] for name in fields}) if all(name in document for name in fields) else None
 
 
+def read_holders(stored: object) -> list[Holder]:
+    """The stored holders of a stack's turns, the last one at the end; none where nothing whole is stored."""
+    found = [Holder.read(document) for document in stored if isinstance(document, Mapping)] if isinstance(stored, list) else []
+    return [holder for holder in found if holder]
+
+
 @dataclass(frozen=True)
 class Lock:
     """A lock that the engine wrote: {pid, username, hostname, timestamp} (pulumi v3.259.0, pkg/backend/diy/lock.go)."""
@@ -57,15 +63,15 @@ class Lock:
 State = Literal["alive", "dead", "unknown"]
 
 
-def judge(lock: Lock, hostname: str, is_running: Callable[[int], bool], previous: Holder | None) -> State:
+def judge(lock: Lock, hostname: str, is_running: Callable[[int], bool], earlier: Sequence[Holder]) -> State:
     """Whether a lock's owner lives, as seen by whoever has the turn on the stack.
 
-    On this host its process decides. One of another host is dead when it was taken in the turn before this one, which is over; of any
+    On this host its process decides. One of another host is dead when it was taken in an earlier turn of that host, which is over; of any
     other nothing can be known from here.
     """
     if lock.hostname == hostname:
         return "alive" if is_running(lock.pid) else "dead"
-    if previous and previous.host == lock.hostname and _time(lock.timestamp) >= _time(previous.since):
+    if any(holder.host == lock.hostname and _time(lock.timestamp) >= _time(holder.since) for holder in earlier):
         return "dead"
     return "unknown"
 

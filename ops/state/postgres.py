@@ -7,14 +7,14 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ops import console
 from ops.errors import EXIT_FAILED_RUN, PlatformError
-from ops.state.locks import Holder
+from ops.state.locks import Holder, read_holders
 from ops.state.state import POLL_SECONDS, State
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ TABLES = """\
 CREATE TABLE IF NOT EXISTS highstreetly_documents (
     collection text NOT NULL, environment text NOT NULL, number integer NOT NULL, document jsonb NOT NULL,
     PRIMARY KEY (collection, environment, number));
-CREATE TABLE IF NOT EXISTS highstreetly_turns (stack text PRIMARY KEY, holder jsonb NOT NULL)"""
+CREATE TABLE IF NOT EXISTS highstreetly_turns (stack text PRIMARY KEY, holders jsonb NOT NULL)"""
 TURN = "hashtextextended(%s, 20261123)"
 """The number of a stack's advisory lock; the seed keeps it apart from other programs' locks."""
 
@@ -55,7 +55,7 @@ class PostgresState(State):
         self.tables_made = False
 
     @contextmanager
-    def _connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    def connect(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         """A connection of its own, each statement a transaction; raises PlatformError when the server does not answer or refuses."""
         import psycopg
 
@@ -73,7 +73,7 @@ class PostgresState(State):
             ) from failed
 
     def _query(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._connect() as connection:
+        with self.connect() as connection:
             cursor = connection.execute(query, values)
             return cursor.fetchall() if cursor.description else []
 
@@ -81,7 +81,7 @@ class PostgresState(State):
         """Rows of the engine's table; none before the engine has made it."""
         from psycopg.errors import UndefinedTable
 
-        with self._connect() as connection:
+        with self.connect() as connection:
             try:
                 return connection.execute(query, values).fetchall()
             except UndefinedTable:
@@ -108,7 +108,7 @@ class PostgresState(State):
 
     def append_document(self, collection: str, environment: str, document: dict[str, Any]) -> int:
         """Write a new row; whoever appends to the same collection at the same time waits for this one's number."""
-        with self._connect() as connection, connection.transaction():
+        with self.connect() as connection, connection.transaction():
             connection.execute(f"SELECT pg_advisory_xact_lock({TURN})", (f"{collection}/{environment}",))
             row = connection.execute(
                 "INSERT INTO highstreetly_documents SELECT %s, %s, coalesce(max(number), 0) + 1, %s FROM highstreetly_documents "
@@ -129,21 +129,25 @@ class PostgresState(State):
         self._query(query, collection, environment, number)
 
     @contextmanager
-    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> Iterator[Holder | None]:
-        """Hold the stack's advisory lock in a session of its own; the holder stands in a row.
+    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> Iterator[list[Holder]]:
+        """Hold the stack's advisory lock in a session of its own; the holders stand in a row.
 
         When the session ends before the body does, somebody else may have the turn: then this process ends, and its engine with it.
         """
         name = f"{self.project}/{stack}"
-        with self._connect() as session:
+        with self.connect() as session:
             while not _try_lock(session, name):
-                on_wait(_holder(session, name))
+                on_wait(next(reversed(_read(session, name)), None))
                 time.sleep(POLL_SECONDS)
-            previous = _holder(session, name)
-            query = "INSERT INTO highstreetly_turns VALUES (%s, %s) ON CONFLICT (stack) DO UPDATE SET holder = excluded.holder"
-            session.execute(query, (name, json.dumps(mine.as_document())))
             with _watched(session, stack):
-                yield previous
+                earlier = _read(session, name)
+                self.note_holders(stack, [*earlier, mine])
+                yield earlier
+
+    def note_holders(self, stack: str, holders: Sequence[Holder]) -> None:
+        """Replace the stack's row."""
+        query = "INSERT INTO highstreetly_turns VALUES (%s, %s) ON CONFLICT (stack) DO UPDATE SET holders = excluded.holders"
+        self._query(query, f"{self.project}/{stack}", json.dumps([holder.as_document() for holder in holders]))
 
 
 @contextmanager
@@ -174,7 +178,7 @@ def _watched(session: psycopg.Connection[tuple[Any, ...]], stack: str) -> Iterat
 def _end(stack: str, why: str) -> None:
     """Say that the turn is lost and end at once, without what the body would still do: the engine must not work on."""
     lost = PlatformError(
-        f"The turn on {stack} is lost: the state's server ended the connection; this run is broken off.",
+        f"The turn on {stack} is lost, because the state's server is out of reach or ended the session; this run is broken off.",
         why=why,
         remedy="run the same command again once the server answers; it continues from here",
     )
@@ -187,6 +191,6 @@ def _try_lock(session: psycopg.Connection[tuple[Any, ...]], name: str) -> bool:
     return bool(row and row[0])
 
 
-def _holder(session: psycopg.Connection[tuple[Any, ...]], name: str) -> Holder | None:
-    row = session.execute("SELECT holder FROM highstreetly_turns WHERE stack = %s", (name,)).fetchone()
-    return Holder.read(row[0]) if row else None
+def _read(session: psycopg.Connection[tuple[Any, ...]], name: str) -> list[Holder]:
+    row = session.execute("SELECT holders FROM highstreetly_turns WHERE stack = %s", (name,)).fetchone()
+    return read_holders(row[0]) if row else []

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,11 +56,15 @@ class State(ABC):
         """Delete a document; nothing happens without it."""
 
     @abstractmethod
-    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> AbstractContextManager[Holder | None]:
-        """Wait until nobody else has the turn on a stack and keep it; gives who had it before.
+    def hold(self, stack: str, mine: Holder, on_wait: Callable[[Holder | None], None]) -> AbstractContextManager[list[Holder]]:
+        """Wait until nobody else has the turn on a stack and keep it; gives the earlier holders whose locks may still be there.
 
         The turn is over when this process is, however it ends.
         """
+
+    @abstractmethod
+    def note_holders(self, stack: str, holders: Sequence[Holder]) -> None:
+        """Write down whose locks may be there; whoever calls this has the turn and is the last of them."""
 
     @contextmanager
     def turn(self, stack: str, purpose: str, on_wait: Callable[[str], None], tell: Callable[[str], None]) -> Iterator[None]:
@@ -70,18 +74,20 @@ class State(ABC):
         can be known.
         """
         mine = Holder(getpass.getuser(), socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), purpose)
-        with self.hold(stack, mine, lambda holder: on_wait(str(holder or "somebody"))) as previous:
-            self._free_locks(stack, previous, on_wait, tell)
+        with self.hold(stack, mine, lambda holder: on_wait(str(holder or "somebody"))) as earlier:
+            self._free_locks(stack, earlier, on_wait, tell)
+            self.note_holders(stack, [mine])  # not before: killed in between, it would leave a lock of which nobody knows whose it is
             yield
 
     def locks(self, stack: str) -> list[Lock]:
         """The engine's locks on a stack."""
-        found = ((key, self.read(key)) for key in self.keys(f".pulumi/locks/organization/{self.project}/{stack}/"))
+        keys = [key for key in self.keys(f".pulumi/locks/organization/{self.project}/{stack}/") if key.endswith(".json")]
+        found = ((key, self.read(key)) for key in keys)
         return [Lock.read(key, json.loads(content)) for key, content in found if content]
 
-    def _free_locks(self, stack: str, previous: Holder | None, on_wait: Callable[[str], None], tell: Callable[[str], None]) -> None:
+    def _free_locks(self, stack: str, earlier: Sequence[Holder], on_wait: Callable[[str], None], tell: Callable[[str], None]) -> None:
         while True:
-            states = {lock: judge(lock, socket.gethostname(), is_running, previous) for lock in self.locks(stack)}
+            states = {lock: judge(lock, socket.gethostname(), is_running, earlier) for lock in self.locks(stack)}
             for lock in [lock for lock, state in states.items() if state == "dead"]:
                 self.delete(lock.key)
                 tell(f"freed the lock of a run that is gone: {lock}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import ssl
 import subprocess
 import tempfile
@@ -18,11 +19,11 @@ import yaml
 
 from local.estate import Estate
 from local.registry.push import push
+from local.trial import commit_all
 from ops.process import run
 from tests.e2e.conftest import Person
 from tests.e2e.outside import Outside
 
-STACK_FILE = "Pulumi.kind.yaml"
 ENVIRONMENT = "highstreetly:environment"
 PAUSE_SECONDS = 0.1
 
@@ -33,16 +34,22 @@ class Platform:
 
     person: Person
     estate: Estate
+    stack: str = "kind"
+
+    @property
+    def file(self) -> str:
+        """The stack file."""
+        return f"Pulumi.{self.stack}.yaml"
 
     def change(self, **environment: Any) -> None:
         """Set keys of the stack file's environment."""
-        content = self.person.read_yaml(STACK_FILE)
+        content = self.person.read_yaml(self.file)
         content["config"][ENVIRONMENT].update(environment)
-        self.person.write(STACK_FILE, yaml.safe_dump(content, sort_keys=False))
+        self.person.write(self.file, yaml.safe_dump(content, sort_keys=False))
 
     def run_image(self, service: str, image: str) -> None:
         """Say in the stack file which image a service runs."""
-        services = self.person.read_yaml(STACK_FILE)["config"][ENVIRONMENT].get("services", {})
+        services = self.person.read_yaml(self.file)["config"][ENVIRONMENT].get("services", {})
         self.change(services={**services, service: {**services.get(service, {}), "image": image}})
 
     def git(self, *words: str) -> str:
@@ -70,7 +77,7 @@ class Platform:
 
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment's spec as the cluster has it."""
-        found: dict[str, Any] = json.loads(self.person.kubectl("get", "deployment", name, "--namespace", "kind", "--output", "json"))[
+        found: dict[str, Any] = json.loads(self.person.kubectl("get", "deployment", name, "--namespace", self.stack, "--output", "json"))[
             "spec"
         ]
         return found
@@ -82,11 +89,11 @@ class Platform:
     def deployments(self) -> list[str]:
         """The names of the deployments."""
         form = "jsonpath={.items[*].metadata.name}"
-        return self.person.kubectl("get", "deployments", "--namespace", "kind", "--output", form).split()
+        return self.person.kubectl("get", "deployments", "--namespace", self.stack, "--output", form).split()
 
     def history(self) -> list[dict[str, Any]]:
         """`./hs history --json`: the releases, newest first."""
-        found: list[dict[str, Any]] = json.loads(self.output("./hs", "history", "kind", "--json"))["releases"]
+        found: list[dict[str, Any]] = json.loads(self.output("./hs", "history", self.stack, "--json"))["releases"]
         return found
 
     def output(self, *words: str) -> str:
@@ -94,6 +101,24 @@ class Platform:
         done = subprocess.run(words, cwd=self.person.checkout, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def small_product(person: Person, checkout: Path, stack: str, **config: Any) -> Person:
+    """A checkout of its own, committed, whose product is two contexts and two UIs, with one environment on the trial estate."""
+    shutil.copytree(person.checkout, checkout, symlinks=True, ignore=shutil.ignore_patterns(".git", "node_modules"))
+    small = Person(checkout)
+    contexts = {"orders": {"api": {}}, "payments": {"api": {}, "receiver": {"subscribes_to": ["orders"]}}}
+    uis = {name: {"calls": ["orders", "payments"], "ingress": {}} for name in ("shop", "dashboard")}
+    small.write("catalogue.yaml", yaml.safe_dump({"contexts": contexts, "uis": uis}))
+    for folder in (checkout / "migrations").iterdir():
+        if folder.name not in (*contexts, "common"):
+            shutil.rmtree(folder)
+    kind = small.read_yaml("Pulumi.kind.yaml")
+    settings = kind["config"][ENVIRONMENT] | {"domain": f"{stack}.highstreet.localhost", "services": {}}
+    content = {"highstreetly:estate": "local", **config, ENVIRONMENT: settings}
+    small.write(f"Pulumi.{stack}.yaml", yaml.safe_dump({"config": content, "encryptionsalt": kind["encryptionsalt"]}))
+    commit_all(checkout)
+    return small
 
 
 @dataclass

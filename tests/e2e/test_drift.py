@@ -18,8 +18,8 @@ from tests.e2e.test_growing import secrets_of
 BY_HAND = "highstreetly/reference-service:by-hand"
 USAGE_AND_CREATE = "GRANT CREATE ON SCHEMA public TO kind_orders_app"
 NO_CONNECT = "REVOKE CONNECT ON DATABASE kind_shops FROM kind_shops_app"
-FOREIGN = "GRANT SELECT ON event TO kind_shops_app"
-NOT_FOREIGN = "REVOKE SELECT ON event FROM kind_shops_app"
+FOREIGN = "GRANT SELECT ON events TO kind_shops_app"
+NOT_FOREIGN = "REVOKE SELECT ON events FROM kind_shops_app"
 
 
 def drift(person: Person, *, expect: int) -> list[dict[str, Any]]:

@@ -16,10 +16,9 @@ import psycopg
 import pytest
 import yaml
 
-from local.trial import commit_all
 from tests.e2e.conftest import Person
 from tests.e2e.outside import Outside
-from tests.e2e.releases import Platform
+from tests.e2e.releases import Platform, small_product
 from tests.e2e.test_environment import person_address
 from tests.e2e.test_growing import databases_and_roles, secrets_of, vhosts_and_users
 
@@ -35,24 +34,9 @@ KINDS = "deployments,services,configmaps,secrets,serviceaccounts,networkpolicies
 
 @pytest.fixture(scope="module")
 def platform(person: Person, outside: Outside, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A checkout of its own with a small product: one context, one UI, and one environment on the trial estate."""
-    checkout = tmp_path_factory.mktemp("killed") / "checkout"
-    shutil.copytree(person.checkout, checkout, symlinks=True, ignore=shutil.ignore_patterns(".git", "node_modules"))
-    small = Person(checkout)
-    catalogue = small.read_yaml("catalogue.yaml")
-    small.write(
-        "catalogue.yaml",
-        yaml.safe_dump({"contexts": {"orders": {"api": {}}}, "uis": {"shop": catalogue["uis"]["shop"] | {"calls": ["orders"]}}}),
-    )
-    for folder in (checkout / "migrations").iterdir():
-        if folder.name not in ("orders", "common"):
-            shutil.rmtree(folder)
-    kind = small.read_yaml("Pulumi.kind.yaml")
-    settings = kind["config"]["highstreetly:environment"] | {"domain": "small.highstreet.localhost"}
-    content = {"highstreetly:estate": "local", "highstreetly:environment": settings}
-    small.write(f"Pulumi.{ENVIRONMENT}.yaml", yaml.safe_dump({"config": content, "encryptionsalt": kind["encryptionsalt"]}))
-    commit_all(checkout)
-    found = Platform(small, outside.estate)
+    """A checkout of its own with a small product, and its environment."""
+    small = small_product(person, tmp_path_factory.mktemp("killed") / "checkout", ENVIRONMENT)
+    found = Platform(small, outside.estate, ENVIRONMENT)
     small.types("./hs", "deploy", ENVIRONMENT)
     yield found
     small.types("./hs", "destroy", ENVIRONMENT, "--yes")

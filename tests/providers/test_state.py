@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -18,6 +22,9 @@ import pytest
 from local.estate import CHECKOUT
 from ops.errors import PlatformError
 from ops.state import State, open_state
+from ops.state.locks import Holder, Lock
+from ops.state.postgres import PostgresState
+from ops.state.state import is_running
 from tests.providers.private_servers import Backend
 
 HOLD_UNTIL_KILLED = """
@@ -27,6 +34,70 @@ with open_state(sys.argv[1]).turn("test", "deploy test/1.0.0", print, print):
     print("has it", flush=True)
     time.sleep(60)
 """
+SLEEP = "import pathlib, time; pathlib.Path('runs').touch(); time.sleep(60)"
+RUN_UNTIL_KILLED = """
+import sys
+from ops.engine import BoundEngine
+from ops.state import open_state
+with open_state(sys.argv[1]).turn("test", "deploy", print, print):
+    BoundEngine().run(["up", "--stack", "test", "--yes", "--skip-preview"], sys.argv[2], {})
+"""
+
+
+class Engine:
+    """The real engine on that state, with a program that has no resource but its stack."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        (folder / ".venv").symlink_to(sys.prefix)
+        (folder / "Pulumi.yaml").write_text("name: highstreetly\nruntime: {name: python, options: {virtualenv: .venv}}\n")
+        self.environment = {
+            **os.environ,
+            "PATH": f"{sys.prefix}/bin:{os.environ.get('HS_TEST_PULUMI_BIN', '')}:{os.environ['PATH']}",
+            "PULUMI_BACKEND_URL": url,
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def run(self, *words: str) -> None:
+        """Run the engine's command line."""
+        done = subprocess.run(
+            ["pulumi", *words, "--non-interactive"], cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+    def up(self, program: str = "") -> int:
+        """The exit code of `pulumi up` of a program."""
+        with self.start(program) as process:
+            return process.wait()
+
+    def start(self, program: str) -> subprocess.Popen[bytes]:
+        """A `pulumi up` in a session of its own."""
+        (self.folder / "__main__.py").write_text(f"{program}\n")
+        words = ["pulumi", "up", "--stack", "test", "--yes", "--skip-preview", "--non-interactive"]
+        return subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+
+    def strand_lock(self, state: State) -> Lock:
+        """Kill an engine at work, with all that it had started, and return the lock that it left."""
+        self.run("stack", "init", "test")
+        with self.start(SLEEP) as process:
+            self.wait_for_the_program(process)
+            subprocess.run(["pkill", "-KILL", "--session", str(process.pid)], check=True)
+        (lock,) = state.locks("test")
+        assert (lock.pid, lock.hostname) == (process.pid, os.uname().nodename)
+        return lock
+
+    def wait_for_the_program(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait until the engine that ``process`` is, or starts, runs the program SLEEP."""
+        while not (self.folder / "runs").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+
+    def database(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to what the engine writes."""
+        return psycopg.connect(self.url, autocommit=True)
 
 
 @pytest.fixture
@@ -44,9 +115,17 @@ def url(postgresql_server: Backend) -> Iterator[str]:
 
 
 @pytest.fixture
-def state(url: str) -> State:
+def state(url: str) -> PostgresState:
     """The state in that database."""
-    return open_state(url)
+    found = open_state(url)
+    assert isinstance(found, PostgresState)
+    return found
+
+
+@pytest.fixture
+def engine(url: str, tmp_path: Path) -> Engine:
+    """The engine, on that state."""
+    return Engine(url, tmp_path)
 
 
 def test_a_new_state_is_empty(state: State) -> None:
@@ -79,12 +158,34 @@ def test_two_that_start_at_once_have_the_turn_one_after_the_other(url: str) -> N
         with open_state(url).turn("test", f"run {number}", lambda _holder: None, lambda _line: None):
             inside[0] += 1
             most[0] = max(most[0], inside[0])
+            time.sleep(0.1)  # long enough for another one to come in
             inside[0] -= 1
         return number
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        assert sorted(pool.map(work, range(8))) == list(range(8))
+        assert sorted(pool.map(work, range(4))) == list(range(4))
     assert most == [1]
+
+
+def test_a_run_whose_session_is_lost_ends_with_its_engine_and_says_so(url: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD_UNTIL_KILLED, url], cwd=CHECKOUT, stdout=PIPE, stderr=PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stderr
+        assert run.stdout.readline() == "has it\n"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert run.stdout.readline() == ""
+        assert run.wait() == 1
+        assert "The turn on test is lost" in run.stderr.read()
+
+
+def test_the_server_gives_the_turn_of_a_host_that_vanished_away_within_ten_seconds(state: PostgresState) -> None:
+    with state.connect() as session:
+        found = {str(name): int(value) for name, value in session.execute("SELECT name, setting FROM pg_settings WHERE name LIKE 'tcp_%'")}
+        assert found["tcp_keepalives_idle"] + found["tcp_keepalives_interval"] * found["tcp_keepalives_count"] == 10
+        assert found["tcp_user_timeout"] == 10_000
 
 
 def test_another_stack_s_turn_is_its_own(state: State) -> None:
@@ -106,23 +207,60 @@ def test_documents_appended_at_once_get_a_number_each_without_a_gap(state: State
     assert len(state.read_documents("releases", "test")) == 31
 
 
-def test_what_the_engine_writes_is_understood(state: State, url: str, tmp_path: Path) -> None:
-    (tmp_path / "Pulumi.yaml").write_text("name: highstreetly\nruntime: nodejs\n")
-    engine = Engine(url, tmp_path)
+def test_what_the_engine_writes_is_understood(state: State, engine: Engine) -> None:
     engine.run("stack", "init", "test")
+    assert state.checkpoint("test")["manifest"]
+    assert engine.up() == 0
+    assert [resource["type"] for resource in state.checkpoint("test")["resources"]] == ["pulumi:pulumi:Stack"]
     assert not state.has_pending_operations("test")
-    assert state.checkpoint("test") == {}
-    assert state.keys(".pulumi/stacks/highstreetly/") == [f".pulumi/stacks/highstreetly/test.json{ending}" for ending in ("", ".bak")]
+    assert not state.last_run_failed("test")
+    assert engine.up("raise ValueError") != 0
+    assert state.last_run_failed("test")
+    assert state.locks("test") == []
 
 
-def test_a_lock_of_the_engine_is_freed_once_its_process_is_gone(state: State, url: str) -> None:
-    lock = json.dumps({"pid": 4_194_305, "username": "me", "hostname": os.uname().nodename, "timestamp": "2026-11-23T03:00:00Z"})
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE pulumi_state (key text PRIMARY KEY, data json NOT NULL, updated_at timestamptz DEFAULT now())")
-        key = f"{connection.info.dbname}/.pulumi/locks/organization/highstreetly/test/1.json"
-        connection.execute("INSERT INTO pulumi_state (key, data) VALUES (%s, %s)", (key, lock))
+def test_the_lock_of_a_killed_engine_is_freed_and_the_engine_works_again(state: State, engine: Engine) -> None:
+    lock = engine.strand_lock(state)
     told: list[str] = []
+    with state.turn("test", "deploy", pytest.fail, told.append):
+        assert state.locks("test") == []
+    assert told == [f"freed the lock of a run that is gone: {lock}"]
+    assert engine.up() == 0
+
+
+def test_a_killed_run_takes_its_engine_with_it_and_the_next_one_goes_on(state: State, engine: Engine) -> None:
+    engine.run("stack", "init", "test")
+    (engine.folder / "__main__.py").write_text(SLEEP)
+    words = [sys.executable, "-c", RUN_UNTIL_KILLED, engine.url, str(engine.folder)]
+    with subprocess.Popen(words, cwd=CHECKOUT, env=engine.environment, start_new_session=True) as run:
+        engine.wait_for_the_program(run)
+        (lock,) = state.locks("test")
+        run.kill()
+    told: list[str] = []
+    with state.turn("test", "rollback", lambda _holder: None, told.append):
+        assert not is_running(lock.pid)
+        assert told == [f"freed the lock of a run that is gone: {lock}"]
+    subprocess.run(["pkill", "-KILL", "--session", str(run.pid)], check=False)  # the language host and the program may still be there
+    assert engine.up() == 0
+
+
+def test_a_lock_of_another_host_is_not_broken_until_the_turn_it_was_taken_in_is_known_to_be_over(state: State, engine: Engine) -> None:
+    lock = engine.strand_lock(state)
+    with engine.database() as connection:
+        row = connection.execute("SELECT key, data->>'data' FROM pulumi_state WHERE key LIKE '%/locks/%'").fetchone()
+        assert row
+        content = json.loads(base64.b64decode(row[1])) | {"hostname": "runner-1"}
+        data = json.dumps({"data": base64.b64encode(json.dumps(content).encode()).decode()})
+        connection.execute("UPDATE pulumi_state SET data = %s WHERE key = %s", (data, row[0]))
+    with pytest.raises(PlatformError) as refused, state.turn("test", "deploy", pytest.fail, pytest.fail):
+        pytest.fail("it has the turn although somebody else may be at work")
+    assert f"{lock.username} on runner-1" in refused.value.why
+    assert "pulumi cancel --stack test" in refused.value.remedy
     assert len(state.locks("test")) == 1
+    with engine.database() as connection:
+        holder = Holder("ada", "runner-1", 1, "2026-01-01T00:00:00+00:00", "deploy")
+        connection.execute("UPDATE highstreetly_turns SET holders = %s", (json.dumps([holder.as_document()]),))
+    told: list[str] = []
     with state.turn("test", "deploy", pytest.fail, told.append):
         assert state.locks("test") == []
     assert len(told) == 1
@@ -135,25 +273,3 @@ def test_a_server_that_does_not_answer_is_named_without_its_password(url: str) -
     assert "127.0.0.1:1" in failed.value.what
     assert "hidden-word" not in str(failed.value)
     assert url
-
-
-class Engine:
-    """The real engine on that state."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        binary = os.environ.get("HS_TEST_PULUMI_BIN", "")
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PATH": f"{binary}:{os.environ['PATH']}",
-            "PULUMI_BACKEND_URL": url,
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-
-    def run(self, *words: str) -> None:
-        """Run the engine's command line."""
-        done = subprocess.run(["pulumi", *words, "--non-interactive"] if words[:2] == ("stack", "init") else ["pulumi", *words],
-                              cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)  # fmt: skip
-        assert done.returncode == 0, done.stderr

@@ -10,8 +10,10 @@ import pytest
 from local import overlay
 from local.estate import Estate
 from settings import load
+from settings.runners import PASSPHRASE
 
-SECRETS = {f"HIGHSTREETLY_{name.upper()}": f"canary-{name}" for name in load.SECRETS}
+PASSPHRASES = [f"{PASSPHRASE}{environment}" for environment in ("live", "test", "dev")]
+SECRETS = {f"HIGHSTREETLY_{name.upper()}": f"canary-{name}" for name in (*load.SECRETS, *PASSPHRASES)}
 
 
 @pytest.fixture(scope="session")

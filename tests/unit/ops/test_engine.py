@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_engine_ends_with_the_process_that_started_it(folder: Path, how: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], cwd=ROOT) as starter:
-        wait_for(lambda: (folder / "pid").exists())
+        wait_for((folder / "pid").exists)
         engine = int((folder / "pid").read_text())
         assert is_there(engine)
         starter.send_signal(how)
@@ -62,9 +63,8 @@ def test_the_engine_gets_its_words_as_they_are(folder: Path, monkeypatch: pytest
         BoundEngine().run(["fail"], str(folder), {})
 
 
-def wait_for(condition: object) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     """Wait until something is true."""
-    assert callable(condition)
     deadline = time.monotonic() + LONG_SECONDS
     while not condition():
         assert time.monotonic() < deadline

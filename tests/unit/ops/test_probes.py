@@ -196,6 +196,11 @@ def test_a_route_leads_to_its_service(status: int, text: str, is_ui: bool, ok: b
     assert probes.judge_answer(HOST, "/", httpx.Response(status, text=text), is_ui=is_ui).ok is ok
 
 
+def test_a_service_that_says_not_found_in_the_controller_s_words_is_reached_all_the_same() -> None:
+    answer = httpx.Response(404, text="404 page not found\n", headers={"referrer-policy": "strict-origin-when-cross-origin"})
+    assert probes.judge_answer(HOST, "/", answer, is_ui=False).ok
+
+
 def test_headers_are_those_that_every_answer_should_have() -> None:
     headers = {"x-content-type-options": "nosniff", "referrer-policy": "strict-origin-when-cross-origin"}
     plain = httpx.Response(200, headers=headers)

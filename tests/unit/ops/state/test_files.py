@@ -55,8 +55,11 @@ def told_in_a_turn(state: State) -> list[str]:
 
 def test_a_lock_whose_process_is_gone_is_freed_and_told(state: State, tmp_path: Path) -> None:
     path = lock(tmp_path)
+    beside = path.with_name("a.json.attrs")
+    beside.write_text("{}")  # what the engine's file store notes of each file
     assert str(GONE) in told_in_a_turn(state)[0]
     assert not path.exists()
+    assert not beside.exists()
 
 
 def test_a_process_number_taken_by_another_program_does_not_keep_the_lock(state: State, tmp_path: Path) -> None:
@@ -120,10 +123,26 @@ def test_two_have_the_turn_one_after_the_other_and_the_second_is_told_whom_it_wa
 def test_a_lock_of_another_host_is_freed_when_the_turn_it_was_taken_in_is_over(state: State, tmp_path: Path) -> None:
     told_in_a_turn(state)
     turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
-    turn.write_text(json.dumps(json.loads(turn.read_text()) | {"host": "runner-1", "since": "2026-11-23T02:59:00+00:00"}))
+    (holder,) = json.loads(turn.read_text())
+    turn.write_text(json.dumps([holder | {"host": "runner-1", "since": "2026-11-23T02:59:00+00:00"}]))
     path = lock(tmp_path, hostname="runner-1")
     assert len(told_in_a_turn(state)) == 1
     assert not path.exists()
+
+
+def test_a_holder_that_could_not_free_a_lock_leaves_the_record_of_whose_it_is(state: State, tmp_path: Path) -> None:
+    told_in_a_turn(state)
+    turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
+    (holder,) = json.loads(turn.read_text())
+    earlier = holder | {"host": "runner-1", "since": "2026-11-23T02:59:00+00:00"}
+    turn.write_text(json.dumps([earlier]))
+    path = lock(tmp_path, hostname="runner-2")
+    with pytest.raises(PlatformError):
+        told_in_a_turn(state)
+    assert [found["host"] for found in json.loads(turn.read_text())] == ["runner-1", socket.gethostname()]
+    path.unlink()
+    told_in_a_turn(state)
+    assert [found["host"] for found in json.loads(turn.read_text())] == [socket.gethostname()]
 
 
 def state_folder(state: State) -> Path:

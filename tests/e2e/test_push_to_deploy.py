@@ -1,0 +1,139 @@
+"""A pushed tag deploys: the repository's own workflow files, run by act in a runner's pod inside the cluster. In this order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local.environment import backend_url, variables
+from local.estate import Estate
+from local.github import repository, runner, runs, start
+from local.toolchain import Toolchain
+from local.up import STAND_IN_PLUGINS
+from tests.e2e.conftest import Person
+from tests.e2e.releases import Platform, small_product
+
+STACK = "dev"
+"""One of the environments that the workflow has a job for; on the trial estate it is a small one of its own."""
+PORTS = [80, 443, 5000, 5432, 6443, 15671, 30080, 30443]
+"""Where a runner of the trial estate goes: DigitalOcean's emulator, the registry, PostgreSQL, Kubernetes, RabbitMQ, the public names."""
+MALFORMED = (
+    "dev", "1.0.0", "dev-1.0.0", "dev/v1.0.0", "dev/1", "dev/1.0", "dev/1.0.0.0", "dev/01.0.0", "dev/1.0.0-", "dev/1.0.0-01",
+    "dev/1.0.0+", "DEV/1.0.0", "dev/x/1.0.0", "vde/1.0.0", "dev/latest", "dev/1.0.0;id", "dev/$(id)", "cluster/1.0.0", "dev/1.0.0_1",
+    "refs/heads/dev/1.0.0",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """GitHub's place, and somebody who pushes to it."""
+
+    platform: Platform
+    place: Path
+    estate: Estate
+
+    def push(self, *tags: str, force: bool = False) -> None:
+        """Push main and these tags."""
+        refs = [f"refs/tags/{tag}" for tag in tags]
+        self.platform.git("push", "--quiet", *(["--force"] if force else []), str(self.place), "HEAD:refs/heads/main", *refs)
+
+    def wait(self) -> list[runs.Run]:
+        """Wait until every run has ended, and return them."""
+        return repository.wait(self.estate)
+
+    def log(self, number: int) -> str:
+        """What a run printed."""
+        return (runs.folder_of(self.place, number) / runs.LOG).read_text()
+
+
+@pytest.fixture(scope="module")
+def github(person: Person, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitHub]:
+    """The repository with a warm runner for `dev`, whose state is shared; the cluster's stack makes the runner's rights."""
+    before = (person.checkout / "Pulumi.kind.yaml").read_text()
+    content = yaml.safe_load(before)
+    content["config"]["highstreetly:cluster"]["runners"] = {"environments": {STACK: {}}, "egress_ports": PORTS}
+    person.write("Pulumi.kind.yaml", yaml.safe_dump(content, sort_keys=False))
+    person.types("./hs", "up", "kind")
+    checkout = tmp_path_factory.mktemp("pushed") / "checkout"
+    developer = small_product(person, checkout, STACK, **{"highstreetly:state": "shared"})
+    estate, toolchain = Estate.load(checkout), Toolchain()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables(estate, str(toolchain.pulumi_home()), toolchain.path(), STACK).items():
+            patch.setenv(name, value)
+        place = start.start(estate, toolchain, STAND_IN_PLUGINS, [STACK], backend_url(estate, STACK))
+        yield GitHub(Platform(developer, estate, STACK), place, estate)
+        repository.end(estate)
+        for name in (STACK, runner.HOSTED):
+            runner.remove(place / "runners", name)
+        developer.types("./hs", "destroy", STACK, "--yes")
+    person.write("Pulumi.kind.yaml", before)
+    person.types("./hs", "up", "kind")
+    person.kubectl("delete", "namespace", STACK, runner.NAMESPACE, "--ignore-not-found")
+
+
+def test_a_pushed_tag_deploys_its_environment_in_the_cluster_and_is_recorded(github: GitHub) -> None:
+    github.platform.commit("the first release", "dev/1.0.0")
+    github.push("dev/1.0.0")
+    (first,) = github.wait()
+    assert first.exit_code == 0, github.log(first.number)
+    (release,) = github.platform.history()
+    assert (release["tag"], release["outcome"], release["commit"]) == ("dev/1.0.0", "verified", first.commit)
+    assert release["host"] != os.uname().nodename, "it ran on this machine, not in a pod"
+    assert github.platform.image_of("orders-api").rpartition("@")[2] in release["images"]["orders-api"]
+
+
+def test_two_tags_within_a_second_deploy_in_their_order(github: GitHub) -> None:
+    for number in (1, 2):
+        github.platform.change(replicas=number)
+        github.platform.commit(f"{number} pods each", f"dev/1.{number}.0")
+        github.push(f"dev/1.{number}.0")
+    assert [found.exit_code for found in github.wait()] == [0, 0, 0]
+    assert [release["tag"] for release in github.platform.history()] == ["dev/1.2.0", "dev/1.1.0", "dev/1.0.0"]
+    assert github.platform.deployment("orders-api")["replicas"] == 2
+
+
+def test_the_same_tag_again_is_no_event_and_a_moved_one_is_refused_by_its_run(github: GitHub) -> None:
+    before, ran = github.platform.history(), len(github.wait())
+    github.push("dev/1.2.0")
+    assert len(github.wait()) == ran
+    github.platform.commit("something else")
+    github.platform.git("tag", "--force", "dev/1.2.0")
+    github.push("dev/1.2.0", force=True)
+    moved = github.wait()[-1]
+    assert moved.exit_code == 1
+    assert "was moved" in github.log(moved.number)
+    assert github.platform.history() == before
+
+
+def test_four_tags_at_once_are_no_event_and_reconcile_deploys_the_newest(github: GitHub) -> None:
+    ran = len(github.wait())
+    tags = [f"dev/2.{number}.0" for number in range(4)]
+    for tag in tags:
+        github.platform.commit(f"release {tag}")
+        github.platform.git("tag", "--annotate", "--message", tag, tag)
+    github.push(*tags)
+    assert len(github.wait()) == ran
+    output = github.platform.person.types("./hs", "reconcile", STACK)
+    assert "passed over" in output
+    assert github.platform.history()[0]["tag"] == "dev/2.3.0"
+    assert "is without its release" in github.platform.person.types("./hs", "reconcile", STACK)
+
+
+def test_the_same_deploy_from_a_laptop_when_the_runner_is_away(github: GitHub) -> None:
+    github.platform.change(replicas=1)
+    github.platform.commit("from a laptop", "dev/3.0.0")
+    assert "verified" in github.platform.person.types("./hs", "deploy", "--tag", "dev/3.0.0")
+    newest = github.platform.history()[0]
+    assert (newest["tag"], newest["host"]) == ("dev/3.0.0", os.uname().nodename)
+
+
+def test_twenty_malformed_tags_are_refused_with_exit_code_2_and_nothing_is_touched(github: GitHub) -> None:
+    before = github.platform.history()
+    for tag in MALFORMED:
+        assert "nothing was touched" in github.platform.person.types("./hs", "deploy", "--tag", tag, expect=2)
+    assert github.platform.history() == before
