@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from pulumi.automation import CommandResult, PulumiCommand
+
+from ops import console
 
 SETPRIV = "setpriv"
 """Of util-linux; has the kernel kill a program when the one that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
 START = 'if [ "$PPID" = "$0" ]; then exec pulumi "$@"; fi; exit 1'
 """Starts the engine for the process whose ID comes first, and not at all when that one ended before the kernel was told."""
+KILLED = 130
+"""The exit code of a program that Ctrl-C has ended, as shells know it."""
 OnOutput = Callable[[str], object]
 
 
@@ -35,7 +42,31 @@ class BoundEngine(PulumiCommand):
         on_output: OnOutput | None = None,
         on_error: OnOutput | None = None,
     ) -> CommandResult:
-        """Run one of pulumi's commands; raises CommandError when it fails, as PulumiCommand does."""
+        """Run one of pulumi's commands; raises CommandError when it fails, as PulumiCommand does, and KeyboardInterrupt after Ctrl-C."""
         if self.command == SETPRIV:
             args = ["--pdeathsig", "KILL", "sh", "-c", START, str(os.getpid()), "--non-interactive", *args]
-        return super().run(args, cwd, additional_env, on_output, on_error)
+        with _ctrl_c_is_the_engine_s():
+            return super().run(args, cwd, additional_env, on_output, on_error)
+
+
+@contextmanager
+def _ctrl_c_is_the_engine_s() -> Iterator[None]:
+    """Wait for the engine after the first Ctrl-C, which it hears too: it ends what it has begun and writes that down. A second kills it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    heard: list[int] = []
+
+    def hear(number: int, _frame: object) -> None:
+        if heard:
+            os._exit(KILLED)  # the engine goes with this process; an exception would wait for all that it says
+        heard.append(number)
+        console.err.print("  Stopping: the engine ends what it has begun. Ctrl-C again kills it.")
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            raise KeyboardInterrupt

@@ -8,13 +8,15 @@ from typing import Any
 from ops.errors import PlatformError
 from ops.process import run
 
-REQUEST_TIMEOUT_SECONDS = 10
+REQUEST_TIMEOUT_SECONDS = 20
 
 
 def kubectl(*words: str, check: bool = True, timeout_seconds: float | None = None) -> str:
     """Run kubectl against the cluster of $KUBECONFIG and return its output; raises PlatformError when it fails."""
-    command = ["kubectl", f"--request-timeout={REQUEST_TIMEOUT_SECONDS}s", *words]
-    return run(command, what="The cluster did not answer.", remedy="./hs doctor", check=check, timeout_seconds=timeout_seconds).stdout
+    # Not by its flag --request-timeout: with it, kubectl in a pod asks localhost instead of the pod's own cluster.
+    patience = timeout_seconds or REQUEST_TIMEOUT_SECONDS
+    command = ["kubectl", *words]
+    return run(command, what="The cluster did not answer.", remedy="./hs doctor", check=check, timeout_seconds=patience).stdout
 
 
 def get_items(namespace: str, *kinds: str) -> list[dict[str, Any]]:

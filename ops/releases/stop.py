@@ -7,13 +7,16 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from ops.errors import PlatformError
 from ops.releases.book import Book, Hold
+from ops.state.state import is_running
 
 LOOK_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+"""After this long the engine is interrupted once more, and gives up what it waits for; the next run takes over what that leaves."""
 STOPPED = "The rollout was stopped for a rollback."
 
 
@@ -38,6 +41,8 @@ def stoppable(book: Book, started_at: datetime) -> Iterator[None]:
                 continue  # the state does not answer at this moment; the run itself will say so if that lasts
             if asks_to_stop(hold, started_at) and _interrupt_engine(book):
                 stopped.set()
+                if not done.wait(PATIENCE_SECONDS):
+                    _interrupt_engine(book)
                 return
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -55,7 +60,10 @@ def stoppable(book: Book, started_at: datetime) -> Iterator[None]:
 
 def _interrupt_engine(book: Book) -> bool:
     """Send the engine of this host the signal of Ctrl-C; its own lock says which process it is."""
-    mine = [lock for lock in book.state.locks(book.environment) if lock.hostname == socket.gethostname()]
-    for lock in mine:
-        os.kill(lock.pid, signal.SIGINT)
-    return bool(mine)
+    interrupted = False
+    for lock in book.state.locks(book.environment):
+        if lock.hostname == socket.gethostname() and is_running(lock.pid):
+            with suppress(ProcessLookupError):  # it ended at this moment
+                os.kill(lock.pid, signal.SIGINT)
+                interrupted = True
+    return interrupted

@@ -64,6 +64,8 @@ def heal(deployment: Mapping[str, Any]) -> Healed:
         resource, kind = operation["resource"], operation["type"]
         if kind not in CREATING or resource["urn"] in known:
             continue  # it is in the state, and the refresh looks at what became of it
+        if not resource.get("custom") or str(resource["type"]).startswith("pulumi:providers:"):
+            continue  # a component or a connection, which is nothing outside the state
         if found := id_of(resource):
             resources.append({**resource, "id": found, "outputs": resource.get("outputs") or resource.get("inputs") or {}})
             taken += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +43,8 @@ def set_permission(person: Person, write: str) -> None:
     """Overwrite what the broker user of orders may do, as the management page does."""
     url = f"https://{person_address(person, 'rabbitmq')}:15671/api/permissions/kind/kind_orders"
     password = (secrets_of() / "rabbitmq_admin_password").read_text().strip()
-    with httpx.Client(verify=str(secrets_of() / "ca.crt"), auth=("platform", password), timeout=TIMEOUT_SECONDS) as client:
+    trusted = ssl.create_default_context(cafile=str(secrets_of() / "ca.crt"))
+    with httpx.Client(verify=trusted, auth=("platform", password), timeout=TIMEOUT_SECONDS) as client:
         permission = client.get(url).raise_for_status().json()
         client.put(url, json={key: permission[key] for key in ("configure", "read")} | {"write": write}).raise_for_status()
 

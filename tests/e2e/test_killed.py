@@ -24,8 +24,8 @@ from tests.e2e.test_growing import databases_and_roles, secrets_of, vhosts_and_u
 
 ENVIRONMENT = "small"
 SEED = 20261123
-MOMENTS = int(os.environ.get("HS_TEST_KILLS", "30"))
-"""How many runs are killed; half of them deploys, half rollbacks."""
+MOMENTS = int(os.environ.get("HS_TEST_KILLS", "12"))
+"""How many runs are killed, half of them deploys, half rollbacks; HS_TEST_KILLS=30 takes a quarter of an hour."""
 LATEST_SECONDS = 16.0
 """When such a run is over or nearly so, counted from the engine's start."""
 MANAGED = "app.kubernetes.io/managed-by=pulumi"
@@ -45,13 +45,14 @@ def platform(person: Person, outside: Outside, tmp_path_factory: pytest.TempPath
 
 def test_whatever_moment_it_is_killed_at_one_rerun_ends_it(platform: Platform, outside: Outside) -> None:
     chance = random.Random(SEED)
+    first = str(platform.history()[0]["number"])
     for number in range(MOMENTS):
         moment, whole = chance.uniform(0, LATEST_SECONDS), bool(chance.getrandbits(1))
         if number % 2 == 0:
             add_a_context(platform, number)
         words = ["./hs", "deploy", ENVIRONMENT] if number % 2 == 0 else ["./hs", "rollback", ENVIRONMENT, "--yes"]
         if number % 2:
-            words += ["--to", "1"]
+            words += ["--to", first]
         killed = kill_after(platform, words, moment, whole=whole)
         output = platform.person.types(*words)
         where = f"run {number}: {' '.join(words)}, killed after {moment:.1f} s ({'all' if whole else 'the engine'}, {killed})\n{output}"
@@ -116,12 +117,12 @@ def nothing_is_doubled_or_forgotten(platform: Platform, outside: Outside, where:
     listed = platform.person.kubectl("get", KINDS, "--namespace", ENVIRONMENT, "--selector", MANAGED, "--output", "name").split()
     assert {name.partition("/")[2] for name in listed} <= known, where
     records = Counter(record["name"] for record in outside.records() if record["name"].endswith(f".{ENVIRONMENT}"))
-    hosts = {resource["inputs"]["name"] for resource in resources if resource["type"].endswith(":DnsRecord")}
+    hosts = {resource["inputs"]["name"] for resource in resources if resource["type"].endswith("/dnsRecord:DnsRecord")}
     assert dict(records) == dict.fromkeys(hosts, 1), where
     postgres = {name for name in databases_and_roles(platform.person) if name.startswith(f"{ENVIRONMENT}_")}
-    assert postgres == {resource["id"] for resource in resources if resource["type"].endswith((":Role", ":Database"))}, where
+    assert postgres == {resource["id"] for resource in resources if resource["type"].endswith(("/role:Role", "/database:Database"))}, where
     rabbitmq = Counter(name for name in vhosts_and_users(platform.person) if name == ENVIRONMENT or name.startswith(f"{ENVIRONMENT}_"))
-    assert set(rabbitmq) == {resource["id"] for resource in resources if resource["type"].endswith((":VHost", ":User"))}, where
+    assert set(rabbitmq) == {resource["id"] for resource in resources if resource["type"].endswith(("/vHost:VHost", "/user:User"))}, where
 
 
 def test_every_context_that_came_and_went_left_its_database(platform: Platform) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ def github(person: Person, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         repository.end(estate)
         for name in (STACK, runner.HOSTED):
             runner.remove(place / "runners", name)
+        shutil.rmtree(place)
         developer.types("./hs", "destroy", STACK, "--yes")
     person.write("Pulumi.kind.yaml", before)
     person.types("./hs", "up", "kind")

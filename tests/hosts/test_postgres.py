@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -189,7 +190,33 @@ def test_the_admin_role_makes_databases_and_roles_and_is_no_superuser(database: 
         database.execute("select pg_read_file('/etc/passwd')")
 
 
-def test_the_password_is_in_no_file_and_no_log(controller: Controller, postgres: Machine, secrets: dict[str, str]) -> None:
+@pytest.fixture(scope="module")
+def state_password(estate_dir: Path) -> str:
+    """What the role that keeps the state of shared stacks signs in with."""
+    return (estate_dir / "secrets" / "pulumi_state_password").read_text().strip()
+
+
+def test_the_state_s_role_owns_its_database_and_may_do_nothing_else(database_url: dict[str, Any], state_password: str) -> None:
+    place = {"user": "pulumi_state", "password": state_password, "dbname": "pulumi_state"}
+    with psycopg.connect(**{**database_url, **place}, autocommit=True) as connection:
+        row = connection.execute(
+            "select pg_get_userbyid(datdba), has_schema_privilege('public', 'create') from pg_database where datname = current_database()"
+        ).fetchone()
+        assert row == ("pulumi_state", True)
+        row = connection.execute(
+            "select rolcanlogin, rolcreatedb, rolcreaterole, rolsuper, rolreplication, rolbypassrls from pg_roles "
+            "where rolname = current_user"
+        ).fetchone()
+        assert row == (True, False, False, False, False, False)
+
+
+def test_the_state_is_closed_to_every_other_role(database_url: dict[str, Any]) -> None:
+    with pytest.raises(psycopg.OperationalError, match='permission denied for database "pulumi_state"'):
+        psycopg.connect(**{**database_url, "dbname": "pulumi_state"})
+
+
+def test_no_password_is_in_a_file_or_a_log(controller: Controller, postgres: Machine, secrets: dict[str, str], state_password: str) -> None:
     places = "/etc /var/log /var/lib/postgresql /home /root"
-    assert files_that_hold(controller, "postgres", secrets["postgres_admin_password"], places) == []
+    for password in (secrets["postgres_admin_password"], state_password):
+        assert files_that_hold(controller, "postgres", password, places) == []
     assert postgres.run("grep -lF SCRAM-SHA-256$ /var/log/postgresql/*.log").stdout == ""

@@ -8,6 +8,7 @@ import pytest
 from pulumi.automation import EngineEvent
 
 from ops.changes import as_json, collect, counts, in_words, markdown
+from ops.preview import show
 from tests.unit.ops.engine_events import SECRET, STACK, deployment, parent, planned
 
 ORDERS_API = parent("Workload", "orders-api")
@@ -180,3 +181,13 @@ def test_a_comment_calls_nobody_and_holds_no_html() -> None:
     text = markdown("test", collect([planned("create", "Thing", "x", new={"name": "@all <img> `x`"})]))
     assert "@" not in text
     assert "<img>" not in text
+
+
+def test_a_preview_says_how_much_changes_and_then_what(capsys: pytest.CaptureFixture[str]) -> None:
+    show("test", collect([planned("create", "DnsRecord", "r", new=RECORD, of=SHOP)]))
+    assert capsys.readouterr().out.splitlines() == [
+        "A deploy of test would change: 1 created",
+        "  shop.example.test: DNS record is created",
+    ]
+    show("test", [])
+    assert capsys.readouterr().out == "A deploy of test would change nothing.\n"

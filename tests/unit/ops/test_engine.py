@@ -19,10 +19,18 @@ ROOT = Path(__file__).parents[3]
 FAKE = """#!/bin/sh
 case "$1" in
 version) echo v3.259.0 ;;
-*) echo "$@" > said; echo $$ > pid.new; mv pid.new pid; [ "$2" = sleep ] && exec sleep 60; [ "$2" = ok ] ;;
+*)
+  echo "$@" > said
+  [ "$2" = trap ] && trap 'sleep "$3"; touch ended; exit 1' INT
+  echo $$ > pid.new; mv pid.new pid
+  case "$2" in
+  sleep) exec sleep 60 ;;
+  trap) while :; do sleep 0.1; done ;;
+  *) [ "$2" = ok ] ;;
+  esac ;;
 esac
 """
-STARTER = "import sys; from ops.engine import BoundEngine; BoundEngine().run(['sleep'], sys.argv[1], {})"
+STARTER = "import sys; from ops.engine import BoundEngine; BoundEngine().run(sys.argv[2:], sys.argv[1], {})"
 LONG_SECONDS = 20
 
 
@@ -37,12 +45,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_the_engine_ends_with_the_process_that_started_it(folder: Path, how: signal.Signals) -> None:
-    with subprocess.Popen([sys.executable, "-c", STARTER, str(folder)], cwd=ROOT) as starter:
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(folder), "sleep"], cwd=ROOT) as starter:
         wait_for((folder / "pid").exists)
         engine = int((folder / "pid").read_text())
         assert is_there(engine)
         starter.send_signal(how)
     wait_for(lambda: not is_there(engine))
+
+
+@pytest.mark.parametrize(("seconds", "times", "code"), [("0.5", 1, -signal.SIGINT), ("5", 2, 130)])
+def test_ctrl_c_lets_the_engine_end_what_it_has_begun_and_a_second_one_kills_it(folder: Path, seconds: str, times: int, code: int) -> None:
+    words = [sys.executable, "-c", STARTER, str(folder), "trap", seconds]
+    with subprocess.Popen(words, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True) as starter:
+        assert starter.stderr
+        wait_for((folder / "pid").exists)
+        os.killpg(starter.pid, signal.SIGINT)
+        assert "Stopping" in starter.stderr.readline()
+        if times == 2:
+            starter.send_signal(signal.SIGINT)
+        assert starter.wait(LONG_SECONDS) == code
+        assert (folder / "ended").exists() == (times == 1)
+        wait_for(lambda: not is_there(int((folder / "pid").read_text())))
 
 
 def test_the_engine_does_not_begin_when_its_starter_is_gone_already(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

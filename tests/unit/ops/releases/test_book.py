@@ -19,6 +19,8 @@ from ops.releases.history import as_document
 from ops.state import open_state
 from tests.unit.ops.releases.makers import back, release
 
+ENGINE = "import time; print('ready', flush=True); time.sleep(60)"
+
 
 @pytest.fixture
 def book(tmp_path: Path) -> Book:
@@ -78,7 +80,9 @@ def test_only_a_hold_that_came_after_the_run_began_and_says_so_stops_it(hold: Ho
 
 def test_a_run_is_stopped_by_the_signal_of_ctrl_c_and_says_by_whom(book: Book, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stop, "LOOK_SECONDS", 0.01)
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stderr=subprocess.DEVNULL) as engine:
+    with subprocess.Popen([sys.executable, "-c", ENGINE, "pulumi"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        assert engine.stdout
+        assert engine.stdout.readline() == b"ready\n"
         lock = tmp_path / ".pulumi" / "locks" / "organization" / "highstreetly" / "test" / "a.json"
         lock.parent.mkdir(parents=True)
         lock.write_text(json.dumps({"pid": engine.pid, "username": "me", "hostname": socket.gethostname(), "timestamp": ""}))

@@ -47,6 +47,12 @@ def test_what_may_be_made_twice_is_made_again(kind: str) -> None:
     assert (found.taken_over, found.undecided, found.deployment["resources"]) == (0, (), [])
 
 
+@pytest.mark.parametrize("kind", ["platform:env:Database", "pulumi:providers:postgresql"])
+def test_components_and_connections_are_nothing_outside_the_state(kind: str) -> None:
+    found = heal(pending("creating", {**resource(kind, {}), "custom": kind.startswith("pulumi:")}))
+    assert (found.taken_over, found.undecided, found.deployment["resources"]) == (0, (), [])
+
+
 @pytest.mark.parametrize(
     "found",
     [resource("newrelic:index/alertPolicy:AlertPolicy", {"name": "x"}), resource("kubernetes:core/v1:Secret", {"metadata": {}})],
