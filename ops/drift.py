@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops import console
-from ops.changes import Subject, differences, is_object, subject
+from ops.changes import RULES, Subject, differences, is_object, subject
 from ops.deploy import Progress, turn_of, validated
 from ops.deploy import _select as select
 from ops.errors import InputError, PlatformError
 from ops.field_owners import additions, writers
 from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of
+from ops.network_rules import rule_changes
 from ops.releases.databases import owners
 from ops.rights import Right, foreign_rights
 from settings.load import ROOT
@@ -34,7 +35,7 @@ class Difference:
     def __str__(self) -> str:
         field = self.field
         if field.old == field.new:
-            text = f"{field.name} (a secret) is another"
+            text = f"{field.name} is another, and not shown"
         elif field.old:
             text = f"{field.name} {field.new or 'nothing'} instead of {field.old}"
         else:
@@ -128,15 +129,18 @@ def _differences(metadata: StepEventMetadata, kind: str) -> tuple[Difference, ..
     """What the provider says differs; of a Kubernetes object also what others added, which is no difference to server-side apply."""
     assert metadata.new is not None
     deployed, now = ((state.inputs or {}) if state else {} for state in (metadata.old, metadata.new))
-    live = metadata.new.outputs or {}
-    fields = differences(kind, deployed, now, list(metadata.detailed_diff or metadata.diffs or []))
+    paths = list(metadata.detailed_diff or metadata.diffs or [])
     if not metadata.type.startswith(KUBERNETES):
-        return tuple(Difference(field) for field in fields)
-    found = [Difference(field, _writers(live, field)) for field in fields]
-    told = {field.path for field in fields}
+        was, live = ((state.outputs or {}) if state else {} for state in (metadata.old, metadata.new))
+        return tuple(Difference(field) for field in differences(kind, {**was, **deployed}, {**live, **now}, paths))
+    live = metadata.new.outputs or {}
+    rules = rule_changes(deployed, live) if kind == "NetworkPolicy" else ()
+    fields = [field for field in differences(kind, deployed, now, paths) if not (rules and field.path.startswith(RULES))]
+    found = [Difference(field, _writers(live, field)) for field in (*fields, *rules)]
+    told = tuple(difference.field.path for difference in found)
     for added in additions(deployed, live):
         path = path_of(added.path)
-        if not any(path.startswith(known) for known in told):
+        if not path.startswith((*told, *RULES) if kind == "NetworkPolicy" else told):
             value = SECRET if kind in SECRET_KINDS else shown(child(added.value, "value") or added.value)
             found.append(Difference(FieldChange(path, "", value, name_of(added.path, live)), str(added.writer)))
     return tuple(found)

@@ -116,8 +116,32 @@ def _undeclared(tree: Mapping[str, Any], declared: Any, live: Any, path: Path = 
             counterpart = {}  # others' labels and annotations stand beside each other
         if counterpart is None:
             yield (*path, step), value
+        elif not set(below) - {"."}:
+            yield from _more(counterpart, value, (*path, step))
         else:
             yield from _undeclared(below, counterpart, value, (*path, step))
+
+
+def _more(declared: Any, live: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """The elements that a list written as a whole has more than declared, here or further down; the API server's defaults are none."""
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        for key in declared:
+            yield from _more(declared[key], live.get(key), (*path, key))
+    elif isinstance(declared, list) and isinstance(live, list):
+        if len(declared) == len(live):
+            for index, (one, other) in enumerate(zip(declared, live, strict=True)):
+                yield from _more(one, other, (*path, index))
+        else:
+            yield from (((*path, index), one) for index, one in enumerate(live) if not any(_covers(one, known) for known in declared))
+
+
+def _covers(live: Any, declared: Any) -> bool:
+    """Whether a live value is what was declared, with the API server's defaults."""
+    if isinstance(declared, Mapping) and isinstance(live, Mapping):
+        return all(key in live and _covers(live[key], value) for key, value in declared.items())
+    if isinstance(declared, list) and isinstance(live, list):
+        return len(declared) == len(live) and all(_covers(one, other) for one, other in zip(live, declared, strict=True))
+    return bool(live == declared)
 
 
 def _element(key: str, declared: Any) -> Any:

@@ -21,6 +21,21 @@ SECRET_KINDS = ("Secret", "RandomPassword")
 PREFIXES: tuple[tuple[str, ...], ...] = (("spec", "template", "spec"), ("spec", "template"), ("spec",), ("metadata",))
 """Where nearly everything of an object is; the longest that fits is left out of a field's name."""
 SINGULAR = {"labels": "label", "annotations": "annotation", "data": "key", "volumes": "volume", "volumeMounts": "mount"}
+PRIVILEGES = {
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REFERENCES",
+    "TRIGGER",
+    "MAINTAIN",
+    "USAGE",
+    "CREATE",
+    "CONNECT",
+    "TEMPORARY",
+}
+"""PostgreSQL's, a set without an order (https://www.postgresql.org/docs/current/ddl-priv.html)."""
 PIECE = re.compile(r"\.piece-\d+$")
 """A large migration script is several keys of a ConfigMap (components/migration.py)."""
 
@@ -113,7 +128,7 @@ def shown(value: Any) -> str:
     if value == UNKNOWN:
         return LATER
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        text = ", ".join(value) or "none"
+        text = ", ".join(sorted(value) if set(value) <= PRIVILEGES else value) or "none"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     else:

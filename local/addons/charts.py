@@ -19,6 +19,12 @@ CHARTS = {
     "metallb": ("go.universe.tf/metallb", "charts/metallb"),
 }
 """Where each chart lies: the Go module, and the folder in it."""
+RUNNERS_MODULE = "github.com/actions/actions-runner-controller"
+RUNNER_CHARTS = {
+    "gha-runner-scale-set-controller": (RUNNERS_MODULE, "charts/gha-runner-scale-set-controller"),
+    "gha-runner-scale-set": (RUNNERS_MODULE, "charts/gha-runner-scale-set"),
+}
+"""Of the datacenter's runners; `./hs up` does without."""
 UNSET_VERSION = "v0.0.0"
 """What a chart states that gets its version only when its publisher packages it."""
 
@@ -28,14 +34,19 @@ def ensure_charts(toolchain: Toolchain) -> dict[str, Path]:
     return {name: _ensure(toolchain, name) for name in CHARTS}
 
 
+def ensure_runner_charts(toolchain: Toolchain) -> dict[str, Path]:
+    """The same for the runners' charts."""
+    return {name: _ensure(toolchain, name) for name in RUNNER_CHARTS}
+
+
 def versions(modules: Path) -> dict[str, str]:
     """The pinned version of each chart's Go module, by the chart's name; ``modules`` is the folder of the committed Go modules."""
     required = dict(re.findall(r"^\s*(\S+) (v\S+)$", (modules / MODULE / "go.mod").read_text(), re.MULTILINE))
-    return {name: required[module] for name, (module, _) in CHARTS.items()}
+    return {name: required[module] for name, (module, _) in (CHARTS | RUNNER_CHARTS).items()}
 
 
 def _ensure(toolchain: Toolchain, name: str) -> Path:
-    (module, path), version = CHARTS[name], versions(toolchain.modules)[name]
+    (module, path), version = (CHARTS | RUNNER_CHARTS)[name], versions(toolchain.modules)[name]
     target = toolchain.cache / "charts" / f"{name}-{digest_of(module, path, version, Path(__file__))}"
     if not target.exists():
         with step(f"Getting the chart of {name}") as progress, new_entry(target, progress) as folder:
@@ -57,4 +68,4 @@ def _copy(source: Path, target: Path, version: str) -> None:
     description.write_text(stated.sub(rf"\g<1>: {version}", description.read_text()))
 
 
-__all__ = ["CHARTS", "ensure_charts", "versions"]
+__all__ = ["CHARTS", "RUNNER_CHARTS", "ensure_charts", "ensure_runner_charts", "versions"]

@@ -19,6 +19,11 @@ LOAD_BALANCER_IMAGES = {
     "quay.io/metallb/speaker": Program("metallb", "speaker", user=ROOT),  # the chart gives it NET_RAW, which only root has at once
 }
 
+RUNNER_IMAGES = {
+    "ghcr.io/actions/gha-runner-scale-set-controller": Program("actions-runner-controller", "manager", folder=""),
+}
+"""Without the listener, which starts only once GitHub has answered."""
+
 
 def ensure_addon_images(toolchain: Toolchain) -> list[str]:
     """Have the engine hold every image that the ingress and the certificates need, and return their names: each belongs on every node.
@@ -33,6 +38,11 @@ def ensure_load_balancer_images(toolchain: Toolchain) -> list[str]:
     return _ensure(toolchain, LOAD_BALANCER_IMAGES)
 
 
+def ensure_runner_images(toolchain: Toolchain) -> list[str]:
+    """The same for actions-runner-controller."""
+    return _ensure(toolchain, RUNNER_IMAGES)
+
+
 def _ensure(toolchain: Toolchain, images: dict[str, Program]) -> list[str]:
     tags = []
     for repository, program in images.items():
@@ -41,4 +51,11 @@ def _ensure(toolchain: Toolchain, images: dict[str, Program]) -> list[str]:
     return tags
 
 
-__all__ = ["IMAGES", "LOAD_BALANCER_IMAGES", "ensure_addon_images", "ensure_load_balancer_images"]
+__all__ = [
+    "IMAGES",
+    "LOAD_BALANCER_IMAGES",
+    "RUNNER_IMAGES",
+    "ensure_addon_images",
+    "ensure_load_balancer_images",
+    "ensure_runner_images",
+]

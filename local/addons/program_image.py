@@ -13,9 +13,9 @@ from ops.console import Step
 
 DOCKERFILE = """\
 FROM scratch
-COPY {program} /usr/local/bin/{program}
+COPY {program} {folder}/{program}
 USER {user}
-ENTRYPOINT ["/usr/local/bin/{program}"]
+ENTRYPOINT ["{folder}/{program}"]
 """
 NONROOT = "65532:65532"
 """Charts want a user that is not root, by its number: this one is what distroless images, too, call nonroot."""
@@ -24,16 +24,17 @@ ROOT = "0:0"
 
 @dataclass(frozen=True)
 class Program:
-    """A program of a tool of the toolchain, and the user as whom its image runs it."""
+    """A program of a tool of the toolchain, the user as whom its image runs it, and the folder where a chart looks for it."""
 
     tool: str
     name: str
     user: str = NONROOT
+    folder: str = "/usr/local/bin"
 
     @property
     def dockerfile(self) -> str:
         """How its image is made. Charts give arguments only, so the program is the entry point."""
-        return DOCKERFILE.format(program=self.name, user=self.user)
+        return DOCKERFILE.format(program=self.name, user=self.user, folder=self.folder)
 
 
 def pins(toolchain: Toolchain, program: Program) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from local import environment
 from local.cluster import cluster
-from local.estate import HTTP_NODE_PORT, HTTPS_NODE_PORT, Estate
+from local.estate import Estate
 from local.github import repository, runner
 from local.github.image import ensure_image
 from local.toolchain import Toolchain
@@ -19,6 +19,8 @@ from settings.load import LOCAL_SETTINGS_VARIABLE
 
 OF_THE_IMAGE = ("PATH", "PULUMI_HOME", "KUBECONFIG")
 """Variables that the image has itself; without a kubeconfig, kubectl and the engine use the pod's service account."""
+INGRESS = "traefik"
+"""The ingress controller's namespace and service (components/ingress_controller.py)."""
 SETTINGS, AUTHORITY, ACME_ROOT = "settings.yaml", "ca.crt", "acme-root.pem"
 
 
@@ -30,10 +32,10 @@ def start(estate: Estate, toolchain: Toolchain, plugins: Mapping[str, str], envi
     """
     cluster.load_images(estate, [ensure_image(toolchain, plugins)])
     place = repository.create(estate, toolchain.path())
-    node = _node_address()
+    ingress = _ingress_address()
     with step(f"Starting a runner for {', '.join(environments)}"):
         for name in environments:
-            runner.ensure(place / "runners", name, variables(estate, backend), files(estate, node))
+            runner.ensure(place / "runners", name, variables(estate, backend), files(estate, ingress))
         runner.ensure(place / "runners", runner.HOSTED, {}, {})
     return place
 
@@ -46,14 +48,14 @@ def variables(estate: Estate, backend: str) -> dict[str, str]:
     return {name: _in_the_pod(estate, value) for name, value in kept.items()}
 
 
-def files(estate: Estate, node: str) -> dict[str, str]:
+def files(estate: Estate, ingress: str) -> dict[str, str]:
     """A runner's files: the local settings of an environment, and the certificates that they name.
 
-    The cluster half is left out: a runner changes environments. Public names lead to ``node``, a node's address, and its ports, because
-    the loopback address of this machine is not the pod's.
+    The cluster half is left out: a runner changes environments. Public names lead to ``ingress``, the address of the ingress controller
+    inside the cluster, because the loopback address of this machine is not the pod's.
     """
     settings = yaml.safe_load(estate.local_settings.read_text())["environment"]
-    settings["public"] |= {"address": node, "http_port": HTTP_NODE_PORT, "https_port": HTTPS_NODE_PORT}
+    settings["public"] |= {"address": ingress, "http_port": 80, "https_port": 443}
     text = yaml.safe_dump({"environment": settings}, sort_keys=False)
     found = {AUTHORITY: estate.secrets.ca_certificate, ACME_ROOT: estate.acme_root}
     return {SETTINGS: _in_the_pod(estate, text), **{name: path.read_text() for name, path in found.items()}}
@@ -66,10 +68,10 @@ def _in_the_pod(estate: Estate, text: str) -> str:
     return text
 
 
-def _node_address() -> str:
-    """A node's address on the estate's network, which this machine and the pods reach alike."""
-    form = 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'
-    return run(["kubectl", "get", "nodes", "--output", form]).stdout.strip()
+def _ingress_address() -> str:
+    """The ingress controller's address inside the cluster."""
+    form = "jsonpath={.spec.clusterIP}"
+    return run(["kubectl", "get", "service", INGRESS, "--namespace", INGRESS, "--output", form]).stdout.strip()
 
 
 __all__ = ["files", "start", "variables"]

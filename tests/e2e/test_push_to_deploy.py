@@ -21,8 +21,8 @@ from tests.e2e.releases import Platform, small_product
 
 STACK = "dev"
 """One of the environments that the workflow has a job for; on the trial estate it is a small one of its own."""
-PORTS = [80, 443, 5000, 5432, 6443, 15671, 30080, 30443]
-"""Where a runner of the trial estate goes: DigitalOcean's emulator, the registry, PostgreSQL, Kubernetes, RabbitMQ, the public names."""
+PORTS = [80, 443, 5000, 5432, 6443, 8000, 8443, 15671]
+"""Where a runner of the trial estate goes: DigitalOcean's emulator, the registry, PostgreSQL, Kubernetes, Traefik, RabbitMQ."""
 MALFORMED = (
     "dev", "1.0.0", "dev-1.0.0", "dev/v1.0.0", "dev/1", "dev/1.0", "dev/1.0.0.0", "dev/01.0.0", "dev/1.0.0-", "dev/1.0.0-01",
     "dev/1.0.0+", "DEV/1.0.0", "dev/x/1.0.0", "vde/1.0.0", "dev/latest", "dev/1.0.0;id", "dev/$(id)", "cluster/1.0.0", "dev/1.0.0_1",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.addons.charts import CHARTS, versions
+from local.addons.charts import CHARTS, RUNNER_CHARTS, versions
 from local.toolchain import Toolchain
 from local.toolchain.pins import GO_MODULES, read_pins
 
@@ -24,7 +24,7 @@ esac
 @pytest.fixture
 def modules(tmp_path: Path) -> Path:
     """A folder for each chart's Go module, with a chart in it that states no version."""
-    for name, (_, path) in CHARTS.items():
+    for name, (_, path) in (CHARTS | RUNNER_CHARTS).items():
         templates = tmp_path / "modules" / name / path / "templates"
         templates.mkdir(parents=True)
         (templates / "deployment.yaml").write_text(f"# {name}\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.addons.charts import CHARTS, ensure_charts, versions
+from local.addons.charts import CHARTS, RUNNER_CHARTS, RUNNERS_MODULE, ensure_charts, versions
 from local.toolchain import Toolchain
 from local.toolchain.pins import GO_MODULES, read_pins
 from ops.errors import PlatformError
@@ -61,3 +61,14 @@ def test_a_chart_and_the_programs_that_it_starts_are_of_one_version(name: str) -
     pinned = read_pins()[name].version
     assert versions(GO_MODULES)[name] == pinned
     assert f"{CHARTS[name][0]} {pinned}\n" in (GO_MODULES / name / "go.mod").read_text()
+
+
+def test_the_runners_charts_and_their_controller_are_of_one_version() -> None:
+    stated = versions(GO_MODULES)
+    assert {stated[name] for name in RUNNER_CHARTS} == {"v0.27.6"}
+    assert f"{RUNNERS_MODULE} v0.27.6\n" in (GO_MODULES / "actions-runner-controller" / "go.mod").read_text()
+
+
+def test_an_estate_does_without_the_runners_charts(toolchain: Toolchain, downloads: Path) -> None:
+    ensure_charts(toolchain)
+    assert not [module for module in asked(downloads) if module.startswith(RUNNERS_MODULE)]

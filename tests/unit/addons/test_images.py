@@ -60,18 +60,21 @@ def test_each_image_is_made_of_its_own_program(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for program in (images.IMAGES | images.LOAD_BALANCER_IMAGES).values():
+    for program in (images.IMAGES | images.LOAD_BALANCER_IMAGES | images.RUNNER_IMAGES).values():
         (tmp_path / program.tool).mkdir(exist_ok=True)
         (tmp_path / program.tool / program.name).write_text(f"the program {program.name}")
     monkeypatch.setattr(toolchain, "ensure", lambda names: {name: tmp_path / name for name in names})
     images.ensure_addon_images(toolchain)
     images.ensure_load_balancer_images(toolchain)
+    images.ensure_runner_images(toolchain)
     for pins, make, _ in ensured.values():
         make(Step("making"))
         assert pins in {image["pins"] for image in built.values()}, "an image without its label is refused by the image store"
     webhook = built["quay.io/jetstack/cert-manager-webhook:v1.21.2"]
     assert webhook["webhook"] == "the program webhook"
     assert 'ENTRYPOINT ["/usr/local/bin/webhook"]' in webhook["Dockerfile"]
+    controller = built["ghcr.io/actions/gha-runner-scale-set-controller:0.6.1"]
+    assert 'ENTRYPOINT ["/manager"]' in controller["Dockerfile"], "the chart's command"
     assert {tag for tag, image in built.items() if "USER 65532:65532" not in image["Dockerfile"]} == {"quay.io/metallb/speaker:v0.16.1"}
 
 
@@ -88,7 +91,9 @@ def test_another_user_is_another_image(toolchain: Toolchain) -> None:
 
 
 @pytest.mark.parametrize(
-    "program", (images.IMAGES | images.LOAD_BALANCER_IMAGES).values(), ids=lambda program: f"{program.tool}-{program.name}"
+    "program",
+    (images.IMAGES | images.LOAD_BALANCER_IMAGES | images.RUNNER_IMAGES).values(),
+    ids=lambda program: f"{program.tool}-{program.name}",
 )
 def test_the_toolchain_has_every_program(program: program_image.Program) -> None:
     pin = read_pins()[program.tool]

@@ -32,7 +32,7 @@ def test_the_settings_hold_the_environment_with_the_pod_s_paths(estate: Estate, 
     assert list(settings) == ["environment"]
     assert settings["environment"]["ca_certificate_file"] == "/etc/highstreetly/ca.crt"
     public = settings["environment"]["public"]
-    assert (public["address"], public["http_port"], public["https_port"]) == ("172.31.0.2", 30080, 30443)
+    assert (public["address"], public["http_port"], public["https_port"]) == ("172.31.0.2", 80, 443)
     assert public["trusted_roots_file"] == "/etc/highstreetly/acme-root.pem"
     assert (found["ca.crt"], found["acme-root.pem"]) == ("authority", "root")
     assert str(tmp_path) not in found["settings.yaml"]

@@ -193,3 +193,34 @@ def test_a_right_that_another_context_s_role_was_given_is_drift() -> None:
         "orders: right of test_shops_app on role test_orders_owner: privileges MEMBER added",
         "orders: right of test_shops_app on table orders: privileges SELECT added",
     ]
+
+
+def test_a_peer_that_somebody_let_in_is_told_although_the_engine_sees_none() -> None:
+    def policy(*callers: str) -> dict[str, Any]:
+        peers = [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": caller}}} for caller in callers]
+        return {"metadata": {"name": "orders-api"}, "spec": {"ingress": [{"ports": [{"port": 8080}], "from": peers}]}}
+
+    patched = writer("kubectl-patch", spec({"f:ingress": {}}))
+    now = live(policy("shop", "intruder"), patched)
+    event = looked_at("same", "NetworkPolicy", "n", old=policy("shop"), new=policy("shop"), live=now, of=ORDERS_API)
+    told = "from intruder TCP 8080 allowed instead of refused (by kubectl-patch at 2026-07-01T12:00:00Z)"
+    assert lines(event) == [f"orders-api: NetworkPolicy: {told}"]
+
+
+def test_an_entry_that_somebody_added_to_a_list_written_as_a_whole_is_told() -> None:
+    deployed = {"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a"}, {"host": "b"}]}}
+    now = {"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a", "pathType": "Prefix"}, {"host": "x"}, {"host": "b"}]}}
+    event = looked_at(
+        "same", "Ingress", "i", old=deployed, new=deployed, live=live(now, writer("kubectl-edit", spec({"f:rules": {}}))), of=ORDERS_API
+    )
+    [line] = lines(event)
+    assert "rules[1] {'host': 'x'} added (by kubectl-edit" in line
+    defaulted = {"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a", "pathType": "Prefix"}, {"host": "b"}]}}
+    same = live(defaulted, writer("kubectl-edit", spec({"f:rules": {}})))
+    assert lines(looked_at("same", "Ingress", "i", old=deployed, new=deployed, live=same)) == []
+
+
+def test_a_field_that_was_never_declared_is_told_from_what_is_there() -> None:
+    role = {"name": "test_shops_app"}
+    event = looked_at("update", "Role", "r", old=role, new=role, live={**role, "roles": ["test_orders_owner"]}, paths=("roles",))
+    assert lines(event) == ["test_shops_app: database role: roles test_orders_owner added"]
