@@ -33,9 +33,9 @@ INTERRUPTED = 130
 def main() -> int:
     """Run the command line; a failure is told in three parts, never as a stack trace."""
     try:
-        app(standalone_mode=False, prog_name="./hs")
-    except typer.Exit as left:
-        return left.exit_code
+        left = app(standalone_mode=False, prog_name="./hs")
+    except typer.Exit as ended:
+        return ended.exit_code
     except PlatformError as error:
         console.show_error(error)
         return error.exit_code
@@ -45,7 +45,7 @@ def main() -> int:
     except TyperException as usage:
         console.show_error(InputError(usage.format_message(), remedy=f"./hs {' '.join(sys.argv[1:2])} --help"))
         return EXIT_BAD_INPUT
-    return 0
+    return left if isinstance(left, int) else 0  # a command that raises typer.Exit comes back as its code
 
 
 __all__ = ["app", "main"]

@@ -31,6 +31,8 @@ class Difference:
 
     field: FieldChange
     by: str = ""
+    added: bool = False
+    """Whether it stands beside what is declared, where the engine does not see it and no deploy removes it."""
 
     def __str__(self) -> str:
         field = self.field
@@ -59,7 +61,7 @@ class Drift:
 
     def as_json(self) -> dict[str, Any]:
         """The public fields."""
-        fields = [{**found.field.as_json(), "by": found.by} for found in self.differences]
+        fields = [{**found.field.as_json(), "by": found.by, "added": found.added} for found in self.differences]
         drift = "changed" if self.differences else "missing"
         return {"kind": self.about.kind, "name": self.about.name, "owner": self.about.owner, "drift": drift, "fields": fields}
 
@@ -114,7 +116,7 @@ def find(events: Iterable[EngineEvent]) -> list[Drift]:
 def given(right: Right) -> Drift:
     """A right that somebody gave by hand, as drift."""
     privileges = FieldChange("privileges", "", ", ".join(right.privileges), "privileges")
-    return Drift(Subject("Right", f"of {right.role} on {right.target}", right.context), "", (Difference(privileges),))
+    return Drift(Subject("Right", f"of {right.role} on {right.target}", right.context), "", (Difference(privileges, added=True),))
 
 
 def _drift_of(metadata: StepEventMetadata) -> Drift | None:
@@ -135,14 +137,16 @@ def _differences(metadata: StepEventMetadata, kind: str) -> tuple[Difference, ..
         return tuple(Difference(field) for field in differences(kind, {**was, **deployed}, {**live, **now}, paths))
     live = metadata.new.outputs or {}
     rules = rule_changes(deployed, live) if kind == "NetworkPolicy" else ()
-    fields = [field for field in differences(kind, deployed, now, paths) if not (rules and field.path.startswith(RULES))]
-    found = [Difference(field, _writers(live, field)) for field in (*fields, *rules)]
+    told_by_engine = differences(kind, deployed, now, paths)
+    is_seen = any(field.path.startswith(RULES) for field in told_by_engine)
+    found = [Difference(field, _writers(live, field)) for field in told_by_engine if not (rules and field.path.startswith(RULES))]
+    found += [Difference(field, _writers(live, field), added=not is_seen) for field in rules]
     told = tuple(difference.field.path for difference in found)
     for added in additions(deployed, live):
         path = path_of(added.path)
         if not path.startswith((*told, *RULES) if kind == "NetworkPolicy" else told):
             value = SECRET if kind in SECRET_KINDS else shown(child(added.value, "value") or added.value)
-            found.append(Difference(FieldChange(path, "", value, name_of(added.path, live)), str(added.writer)))
+            found.append(Difference(FieldChange(path, "", value, name_of(added.path, live)), str(added.writer), added=True))
     return tuple(found)
 
 
@@ -158,9 +162,11 @@ def show_drift(stack: str, found: Sequence[Drift]) -> None:
     console.out.print(f"{stack} is not as it was deployed:", style="bold", markup=False)
     for one in found:
         console.out.print(f"  {one}", markup=False, soft_wrap=True)
-    if any(not difference.field.old for one in found for difference in one.differences):
+    if any(difference.added for one in found for difference in one.differences):
         console.out.print(
-            "What was added is not the stack's: it stays until whoever wants it gone removes it.", markup=False, soft_wrap=True
+            "What was added beside what is declared stays until whoever wants it gone removes it: no deploy sees it.",
+            markup=False,
+            soft_wrap=True,
         )
     console.out.print(f"To put back the rest: ./hs up {stack} --refresh (docs/runbooks/look-into-drift.md)", markup=False, soft_wrap=True)
 

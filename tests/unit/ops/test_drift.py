@@ -175,7 +175,7 @@ def test_the_remedy_says_what_a_deploy_does_not_put_back(capsys: pytest.CaptureF
     event = looked_at_deployment("same", deployment(PORT="80", DEBUG="1"), writer("kubectl-set", in_container(added)))
     show_drift("test", find([event]))
     printed = capsys.readouterr().out
-    assert "it stays until" in printed
+    assert "stays until whoever wants it gone" in printed
     assert "./hs up test --refresh" in printed
 
 
@@ -205,6 +205,7 @@ def test_a_peer_that_somebody_let_in_is_told_although_the_engine_sees_none() -> 
     event = looked_at("same", "NetworkPolicy", "n", old=policy("shop"), new=policy("shop"), live=now, of=ORDERS_API)
     told = "from intruder TCP 8080 allowed instead of refused (by kubectl-patch at 2026-07-01T12:00:00Z)"
     assert lines(event) == [f"orders-api: NetworkPolicy: {told}"]
+    assert find([event])[0].differences[0].added
 
 
 def test_an_entry_that_somebody_added_to_a_list_written_as_a_whole_is_told() -> None:
