@@ -159,7 +159,7 @@ def bring_up(
 
 def make_ready(settings: Settings, root: Path, step: console.Step, *, images: Images, keep_databases: bool) -> Run:
     """Find out what a run must know beforehand: how the last one ended, records to adopt, databases to keep. Changes nothing."""
-    selected = _select(settings.stack, root)
+    selected = select(settings.stack, root)
     step.note("looking for DNS records at its names")
     adopted = _records_to_adopt(settings, selected.stack)
     workspace = selected.stack.workspace
@@ -222,7 +222,7 @@ def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
     """Delete everything of ``stack``. Protected databases and vhosts make it fail before anything is deleted."""
     with turn_of(stack, "destroy"), console.step(f"Deleting everything of {stack}") as step:
         progress = Progress(step)
-        selected = _select(stack, root)
+        selected = select(stack, root)
         if selected.broken_off:
             take_over(selected.stack, stack)
         try:
@@ -254,7 +254,8 @@ class Selected:
     """Whether its state must be compared with reality first, because an earlier run broke off or failed."""
 
 
-def _select(stack: str, root: Path) -> Selected:
+def select(stack: str, root: Path) -> Selected:
+    """The stack of the files in ``root``, for the engine; made in the state where it is not yet there."""
     from pulumi import automation  # half a second that ./hs --help need not pay
 
     from ops.engine import BoundEngine

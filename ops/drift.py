@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops import console
 from ops.changes import RULES, Subject, differences, is_object, subject
-from ops.deploy import Progress, turn_of, validated
-from ops.deploy import _select as select
+from ops.deploy import Progress, select, turn_of, validated
 from ops.errors import InputError, PlatformError
 from ops.field_owners import additions, writers
 from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of

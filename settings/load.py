@@ -168,7 +168,7 @@ def load_catalogue(root: Path = ROOT) -> Catalogue:
 def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping[str, str]) -> Settings:
     """Check everything and return it; raises SettingsError with every mistake in every file."""
     file = f"Pulumi.{stack}.yaml"
-    known = (*KEYS, *runners_module.needed_secrets(values.get("cluster")))
+    known = (*KEYS, *runners_module.passphrases(values.get("cluster")))
     mistakes = [Mistake(file, f"{PROJECT}:{key}", "unknown key", nearest(key, known)) for key in values if key not in known]
     estate = values.get("estate", ESTATES[0])
     if estate not in ESTATES:

@@ -22,7 +22,13 @@ def needed_secrets(cluster: object) -> list[str]:
     runners = _mapping(_mapping(cluster).get("runners"))
     if not runners.get("github_config_url"):
         return []
-    return [*SECRETS, *(f"{PASSPHRASE}{name}" for name in _mapping(runners.get("environments")))]
+    return [*SECRETS, *passphrases(cluster)]
+
+
+def passphrases(cluster: object) -> list[str]:
+    """The secret settings with the passphrases of a cluster's runners, which may be there before and after the runners are."""
+    runners = _mapping(_mapping(cluster).get("runners"))
+    return [f"{PASSPHRASE}{name}" for name in _mapping(runners.get("environments"))]
 
 
 def unknown_environments(cluster: object, known: Iterable[str], file: str) -> list[Mistake]:

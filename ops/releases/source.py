@@ -13,7 +13,7 @@ import yaml
 
 from ops.errors import InputError, PlatformError
 from ops.process import run
-from settings.load import PROJECT, ROOT, SECRETS
+from settings.load import PROJECT, ROOT, is_secret
 
 SALT = "encryptionsalt"
 
@@ -103,7 +103,7 @@ def apply_configuration(stack: str, configuration: Mapping[str, Any], folder: Pa
 
 
 def _is_secret(key: str, value: object) -> bool:
-    return (isinstance(value, Mapping) and "secure" in value) or str(key).removeprefix(f"{PROJECT}:") in SECRETS
+    return (isinstance(value, Mapping) and "secure" in value) or is_secret(str(key).removeprefix(f"{PROJECT}:"))
 
 
 def _read(path: Path) -> dict[str, Any]:
