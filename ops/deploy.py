@@ -255,7 +255,10 @@ class Selected:
 
 
 def select(stack: str, root: Path) -> Selected:
-    """The stack of the files in ``root``, for the engine; made in the state where it is not yet there."""
+    """The stack of the files in ``root``, for the engine; made in the state where it is not yet there.
+
+    Raises PlatformError when the engine cannot open it.
+    """
     from pulumi import automation  # half a second that ./hs --help need not pay
 
     from ops.engine import BoundEngine
@@ -267,7 +270,11 @@ def select(stack: str, root: Path) -> Selected:
         "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",  # a field that somebody set with kubectl is the files' again, or no deploy could pass
     }
     options = automation.LocalWorkspaceOptions(env_vars=environment, pulumi_command=BoundEngine())
-    found = automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
+    try:
+        found = automation.create_or_select_stack(stack_name=stack, work_dir=str(root), opts=options)
+    except automation.CommandError as failed:
+        why = "\n".join(re.findall(r"error: .*", str(failed))) or str(failed)[-2000:]
+        raise PlatformError(f"The state of {stack} cannot be opened.", why=why, remedy="see docs/runbooks/mend-state.md") from failed
     return Selected(found, broken_off, broken_off or state.last_run_failed(stack))
 
 

@@ -33,8 +33,8 @@ def deploy(
     """Deploy the checkout's commit, or that of ``tag``; returns the release, or None when nothing is to be done.
 
     ``reason`` overrides the need of a verified release in the environment that this one is promoted from; ``refresh`` compares with reality
-    first, so that what somebody changed by hand is put back. Raises InputError for whatever
-    forbids it, before anything is touched, and PlatformError for a rollout that failed.
+    first, so that what somebody changed by hand is put back. Raises InputError for whatever forbids it, before anything is touched, and
+    PlatformError for a rollout that failed.
     """
     commit = commit_of(f"refs/tags/{tag}", root) if tag else require_committed(root)
     with files_of(commit, root) as folder:
