@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.table import Table
 
 from local.bench_certificates import at_once, one_by_one, percentile_95
+from local.bench_releases import release_and_return
 from local.environment import variables
 from local.estate import Estate
 from local.toolchain import Toolchain
@@ -70,6 +71,9 @@ def _measure(estate: Trial) -> list[Figure]:
     figures.append(Figure("twelve certificates at once, the last of them", at_once(found)[-1], "s", 30))
     figures.append(Figure("pulumi up, nothing to change", _seconds(lambda: deploy("up", "--skip-preview")), "s", 10))
     figures.append(Figure("memory of the whole estate", memory_mib(found) / 1024, "GiB", 6))
+    deployed, returned = release_and_return(estate, found)
+    figures.append(Figure("one service's new image, from the command to verified", deployed, "s", 30))
+    figures.append(Figure("rollback of the environment, from the command to verified", returned, "s", 20))
     figures.append(Figure("pulumi destroy", _seconds(lambda: deploy("destroy", "--skip-preview")), "s", 60))
     figures.append(Figure("pulumi up, empty environment", _seconds(lambda: deploy("up", "--skip-preview")), "s", 60))
     return figures
