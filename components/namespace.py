@@ -34,7 +34,8 @@ class NamespaceArgs:
 
 def keeping_provider(name: str) -> Provider:
     """The provider of the one object that may be there already: a namespace that was kept is taken over."""
-    return Provider(f"{name}-namespace-provider", upsert_existing_objects=True)
+    # The same with the variable that a deploy sets and without it, by hand.
+    return Provider(f"{name}-namespace-provider", upsert_existing_objects=True, enable_patch_force=True)
 
 
 def environment_namespace(name: str, environment: str, parent: pulumi.Resource) -> KubernetesNamespace:
