@@ -121,7 +121,7 @@ def trust(
 
 
 def run_tests(
-    unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: under a minute, no cluster")] = False,
+    unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: a minute and a half, no cluster")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave the trial estate up, to look at")] = False,
 ) -> None:
     """Run everything that a change must pass, on a trial estate of its own beside yours."""
