@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ops.errors import PlatformError
-from ops.releases.databases import CONNECT_TIMEOUT_SECONDS, Owner
+from ops.releases.databases import Owner, connect
 
 Row = tuple[str, str, str, list[str]]
 OWNER_SUFFIX, APP_SUFFIX = "_owner", "_app"
@@ -80,16 +80,7 @@ def _ask(owner: Owner, ca_certificate_path: str) -> list[Row]:
 
     roles = {"owner": owner.user, "app": owner.user.removesuffix(OWNER_SUFFIX) + APP_SUFFIX}
     try:
-        with psycopg.connect(
-            host=owner.host,
-            port=owner.port,
-            dbname=owner.database,
-            user=owner.user,
-            password=owner.password,
-            sslmode="verify-full",
-            sslrootcert=ca_certificate_path,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        ) as connection:
+        with connect(owner, ca_certificate_path) as connection:
             given = connection.execute(GIVEN.encode()).fetchall()
             return [*given, *connection.execute(MEMBERS.encode(), roles).fetchall()]
     except psycopg.Error as failed:

@@ -9,13 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops import console
 from ops.errors import PlatformError
 from ops.kubernetes import get_items
 from ops.process import run
 from settings.load import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 CONTEXT_LABEL = "app.kubernetes.io/name"
 OWNER_KEYS = ("FLYWAY_URL", "FLYWAY_USER", "FLYWAY_PASSWORD")
@@ -76,20 +79,27 @@ def versions(found: Sequence[Owner], ca_certificate_path: str) -> dict[str, str]
     }
 
 
+def connect(owner: Owner, ca_certificate_path: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """Sign in as a database's owner, the server verified against the platform CA; raises psycopg.Error."""
+    import psycopg
+
+    return psycopg.connect(
+        host=owner.host,
+        port=owner.port,
+        dbname=owner.database,
+        user=owner.user,
+        password=owner.password,
+        sslmode="verify-full",
+        sslrootcert=ca_certificate_path,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    )
+
+
 def _history(owner: Owner, ca_certificate_path: str) -> list[tuple[str, str]]:
     import psycopg
 
     try:
-        with psycopg.connect(
-            host=owner.host,
-            port=owner.port,
-            dbname=owner.database,
-            user=owner.user,
-            password=owner.password,
-            sslmode="verify-full",
-            sslrootcert=ca_certificate_path,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        ) as connection:
+        with connect(owner, ca_certificate_path) as connection:
             rows = connection.execute("SELECT script, version FROM flyway_schema_history WHERE success ORDER BY installed_rank").fetchall()
     except psycopg.Error as failed:
         if failed.sqlstate == NO_TABLE:

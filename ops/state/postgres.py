@@ -25,12 +25,11 @@ TABLE_PARAMETER = "table"
 """The one parameter of the URL that is the engine's, not libpq's (pulumi v3.259.0, pkg/backend/diy/postgres)."""
 WATCH_SECONDS = 1.0
 """How often a run asks whether its turn is still its own."""
-CONNECTION = {
-    "connect_timeout": 10,
-    # A run that cannot reach the server knows it after WATCH_SECONDS and these 6 s, and ends; the server gives its turn away after 10.
-    "tcp_user_timeout": 6_000,
-    "options": "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000",
-}
+CONNECT_TIMEOUT_SECONDS = 10
+UNREACHABLE_MILLISECONDS = 6_000
+"""A run that cannot reach the server knows it after WATCH_SECONDS and this, and ends; the server gives its turn away after 10 s."""
+SERVER_SIDE = "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000"
+"""After how long the server ends a session whose client is gone (seconds, and milliseconds)."""
 TABLES = """\
 CREATE TABLE IF NOT EXISTS highstreetly_documents (
     collection text NOT NULL, environment text NOT NULL, number integer NOT NULL, document jsonb NOT NULL,
@@ -60,7 +59,13 @@ class PostgresState(State):
         import psycopg
 
         try:
-            with psycopg.connect(self.url, autocommit=True, **CONNECTION) as connection:  # type: ignore[arg-type]  # libpq's own names
+            with psycopg.connect(
+                self.url,
+                autocommit=True,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                tcp_user_timeout=UNREACHABLE_MILLISECONDS,
+                options=SERVER_SIDE,
+            ) as connection:
                 if not self.tables_made:
                     connection.execute("SELECT pg_advisory_lock(20261123)")  # two at once would both make them
                     connection.execute(TABLES)

@@ -6,11 +6,8 @@ import pytest
 
 from ops.errors import InputError
 from ops.releases.choose import contract_steps, current, effective, promotion_problems, rollback_target
+from ops.releases.record import Release
 from tests.unit.ops.releases.makers import back, release, sha
-
-
-def numbers(*found: object) -> list[object]:
-    return list(found)
 
 
 @pytest.mark.parametrize(
@@ -29,17 +26,17 @@ def numbers(*found: object) -> list[object]:
         pytest.param([release(1), release(2), back(3, 1, "failed")], 2, id="a rollback that failed left what ran before"),
     ],
 )
-def test_a_rollback_returns_to_the_last_verified_release_before_what_is_wrong(releases: list[object], expected: int) -> None:
-    assert rollback_target(releases, "", "test").number == expected  # type: ignore[arg-type]  # the parameters are releases
+def test_a_rollback_returns_to_the_last_verified_release_before_what_is_wrong(releases: list[Release], expected: int) -> None:
+    assert rollback_target(releases, "", "test").number == expected
 
 
 @pytest.mark.parametrize(
     ("releases", "why"),
     [([], "no release yet"), ([release(1)], "no earlier verified"), ([release(1, "failed")], "no earlier verified")],
 )
-def test_a_rollback_without_a_release_to_return_to_is_refused(releases: list[object], why: str) -> None:
+def test_a_rollback_without_a_release_to_return_to_is_refused(releases: list[Release], why: str) -> None:
     with pytest.raises(InputError, match=why):
-        rollback_target(releases, "", "test")  # type: ignore[arg-type]  # the parameters are releases
+        rollback_target(releases, "", "test")
 
 
 def test_a_release_is_named_by_number_or_tag() -> None:
