@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -104,10 +104,11 @@ class Secrets:
 
 @dataclass(frozen=True)
 class Estate:
-    """One local estate: names and places derived from local/estate.yaml."""
+    """One local estate: names and places derived from local/estate.yaml; its data lies where $HS_DATA named when it was loaded."""
 
     file: EstateFile
     checkout: Path = CHECKOUT
+    data_root: Path = field(default_factory=_data_root)
 
     @classmethod
     def load(cls, checkout: Path = CHECKOUT) -> Estate:
@@ -159,7 +160,7 @@ class Estate:
     @property
     def data_dir(self) -> Path:
         """Where the estate keeps its state, secrets and kubeconfig; `./hs down` removes it."""
-        return _data_root() / self.name
+        return self.data_root / self.name
 
     @property
     def kubeconfig(self) -> Path:

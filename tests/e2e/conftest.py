@@ -88,12 +88,11 @@ def unchanged(person: Person) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
-    """A cluster of two nodes with nothing on it, for what needs a second node."""
+    """A cluster of two nodes with nothing on it, for what needs a second node; its data lies apart from the trial estate's."""
     file = EstateFile.model_validate({"name": "hs-nodes", "subnet": "172.30.201.0/24", "nodes": 2, "loopback": "127.0.0.3"})
-    found = Estate(file, CHECKOUT)
+    found = Estate(file, CHECKOUT, tmp_path_factory.mktemp("nodes"))
     toolchain = Toolchain()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HS_DATA", str(tmp_path_factory.mktemp("nodes")))
         patch.setenv("PATH", toolchain.path())
         found.data_dir.mkdir(parents=True)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,11 @@ from local.estate import Estate
 from local.github import repository, runner, runs, start
 from local.toolchain import Toolchain
 from local.up import STAND_IN_PLUGINS
+from ops.releases.book import BROKE_OFF
 from tests.e2e.conftest import Person
 from tests.e2e.releases import Platform, small_product
 
+START_SECONDS = 90
 STACK = "dev"
 """One of the environments that the workflow has a job for; on the trial estate it is a small one of its own."""
 PORTS = [80, 443, 5000, 5432, 6443, 8000, 8443, 15671]
@@ -132,6 +135,33 @@ def test_the_same_deploy_from_a_laptop_when_the_runner_is_away(github: GitHub) -
     assert "verified" in github.platform.person.types("./hs", "deploy", "--tag", "dev/3.0.0")
     newest = github.platform.history()[0]
     assert (newest["tag"], newest["host"]) == ("dev/3.0.0", os.uname().nodename)
+
+
+def test_a_runner_that_vanishes_in_the_middle_leaves_nothing_that_the_next_run_cannot_finish(github: GitHub) -> None:
+    github.platform.change(replicas=2)
+    github.platform.commit("the node of the runner restarts", "dev/4.0.0")
+    github.push("dev/4.0.0")
+    wait_until_it_says(github, f"Deploying {STACK}")
+    busy = f"{runner.ENVIRONMENT_LABEL}={STACK},{runner.STATE_LABEL}={runner.BUSY}"
+    github.platform.person.kubectl("delete", "pods", "--namespace", runner.NAMESPACE, "--selector", busy, "--force", "--grace-period=0")
+    assert github.wait()[-1].exit_code != 0
+    output = github.platform.person.types("./hs", "deploy", "--tag", "dev/4.0.0")
+    assert "freed the lock of a run that is gone" in output
+    newest, vanished = github.platform.history()[:2]
+    assert (newest["tag"], newest["outcome"]) == ("dev/4.0.0", "verified")
+    assert (vanished["tag"], vanished["outcome"], vanished["failure"]) == ("dev/4.0.0", "failed", BROKE_OFF)
+    assert github.platform.deployment("orders-api")["replicas"] == 2
+
+
+def wait_until_it_says(github: GitHub, words: str) -> None:
+    """Wait until the newest run has printed these words."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        newest = runs.every(github.place)[-1]
+        if (runs.folder_of(github.place, newest.number) / runs.LOG).exists() and words in github.log(newest.number):
+            return
+        time.sleep(0.2)
+    pytest.fail(f"the run did not say {words!r}")
 
 
 def test_twenty_malformed_tags_are_refused_with_exit_code_2_and_nothing_is_touched(github: GitHub) -> None:
