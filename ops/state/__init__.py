@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ops.errors import InputError
+from ops.state.bucket import BucketState
 from ops.state.files import FileState
 from ops.state.postgres import PostgresState
 from ops.state.state import State
@@ -17,10 +18,12 @@ def open_state(url: str, project: str = PROJECT) -> State:
         return FileState(Path(url.removeprefix("file://")).expanduser(), project)
     if url.startswith("postgres://"):
         return PostgresState(url, project)
+    if url.startswith("s3://"):
+        return BucketState(url, project)
     kind = url.partition("://")[0] or "nothing"
     raise InputError(
         f"State at {kind} cannot be used.",
-        why="supported are file:// (this machine alone) and postgres:// (shared); others have no lock that ends with its owner",
+        why="supported are file:// (this machine alone), postgres:// and s3:// (shared); others have no lock that ends with its owner",
         remedy="set PULUMI_BACKEND_URL to postgres://…, see docs/runbooks/mend-state.md",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +11,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from ops import console
-from ops.errors import EXIT_FAILED_RUN, PlatformError
+from ops.errors import PlatformError
 from ops.state.locks import Holder, read_holders
-from ops.state.state import POLL_SECONDS, State
+from ops.state.state import POLL_SECONDS, State, end_run
 
 if TYPE_CHECKING:
     import psycopg
@@ -169,7 +167,7 @@ def _watched(session: psycopg.Connection[tuple[Any, ...]], stack: str) -> Iterat
             except psycopg.Error as lost:
                 if over.is_set():
                     return
-                _end(stack, str(lost).strip())
+                end_run(stack, str(lost).strip())
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -178,17 +176,6 @@ def _watched(session: psycopg.Connection[tuple[Any, ...]], stack: str) -> Iterat
     finally:
         over.set()
         watcher.join()
-
-
-def _end(stack: str, why: str) -> None:
-    """Say that the turn is lost and end at once, without what the body would still do: the engine must not work on."""
-    lost = PlatformError(
-        f"The turn on {stack} is lost, because the state's server is out of reach or ended the session; this run is broken off.",
-        why=why,
-        remedy="run the same command again once the server answers; it continues from here",
-    )
-    console.show_error(lost)
-    os._exit(EXIT_FAILED_RUN)
 
 
 def _try_lock(session: psycopg.Connection[tuple[Any, ...]], name: str) -> bool:

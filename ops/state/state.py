@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from ops.errors import PlatformError
+from ops import console
+from ops.errors import EXIT_FAILED_RUN, PlatformError
 from ops.state.locks import Holder, Lock, judge
 
 POLL_SECONDS = 0.5
@@ -129,3 +130,14 @@ def is_running(pid: int) -> bool:
         return True
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def end_run(stack: str, why: str) -> NoReturn:
+    """Say that the turn is lost and end at once, without what the run would still do: the engine must not work on."""
+    lost = PlatformError(
+        f"The turn on {stack} is lost, because the state's server is out of reach or gave it away; this run is broken off.",
+        why=why,
+        remedy="run the same command again once the server answers; it continues from here",
+    )
+    console.show_error(lost)
+    os._exit(EXIT_FAILED_RUN)

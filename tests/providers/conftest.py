@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from local.providers.wire import Properties
+from local.toolchain import Toolchain
 from tests.providers import private_servers
 from tests.providers.labs import PostgresLab, RabbitLab
 from tests.providers.plugin import Plugin
@@ -119,3 +120,10 @@ def other_ca(server_folder: Path) -> Path:
     """A CA that signed no server's certificate."""
     private_servers.certificates(server_folder / "other")
     return server_folder / "other" / "ca.crt"
+
+
+@pytest.fixture(scope="session")
+def object_storage(server_folder: Path) -> Iterator[Backend]:
+    """An S3 server with an empty bucket."""
+    with private_servers.object_storage(Toolchain().ensure(["versitygw"])["versitygw"], server_folder / "spaces") as backend:
+        yield backend

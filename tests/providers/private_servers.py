@@ -24,6 +24,7 @@ STOP_SECONDS = 3  # nothing in these servers is worth a longer goodbye
 POSTGRES_FOLDERS = ("/usr/lib/postgresql/18/bin", "/usr/lib/postgresql/16/bin", "/usr/lib/postgresql/15/bin")
 RABBITMQ_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 UNPRIVILEGED = "nobody"  # initdb refuses root
+BUCKET, REGION = "state", "ams3"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,28 @@ management.ssl.keyfile = {place}/server.key
     with _running(names, place / "epmd.log", user, environment), _running([script], place / "rabbitmq.log", user, environment):
         _await(lambda: _answers(port, admin, password, place / "ca.crt"))
         yield Backend("127.0.0.1", port, admin, password, place / "ca.crt")
+
+
+@contextmanager
+def object_storage(folder: Path, place: Path) -> Iterator[Backend]:
+    """Run versitygw, an S3 server, with an empty bucket in ``place`` until the end of the body; without TLS."""
+    (place / "data" / BUCKET).mkdir(parents=True)
+    port, key, secret = _free_port(), secrets.token_hex(8), secrets.token_urlsafe(24)
+    command: list[Path | str] = [
+        folder / "versitygw",
+        "--port",
+        f"127.0.0.1:{port}",
+        "--region",
+        REGION,
+        "--health",
+        "/health",
+        "posix",
+        place / "data",
+    ]
+    environment = {"PATH": "/usr/bin:/bin", "ROOT_ACCESS_KEY_ID": key, "ROOT_SECRET_ACCESS_KEY": secret}
+    with _running(command, place / "versitygw.log", None, environment):
+        _await(lambda: run(["curl", "--silent", "--fail", f"http://127.0.0.1:{port}/health"], check=False).returncode == 0)
+        yield Backend("127.0.0.1", port, key, secret, place)
 
 
 def _answers(port: int, user: str, password: str, ca: Path) -> bool:

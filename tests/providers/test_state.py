@@ -1,4 +1,4 @@
-"""Shared state in a real PostgreSQL: turns, documents, and what the real engine writes."""
+"""Shared state in a real PostgreSQL and in real object storage: turns, documents, and what the real engine writes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 from typing import Any
@@ -22,10 +23,12 @@ import pytest
 from local.estate import CHECKOUT
 from ops.errors import PlatformError
 from ops.state import State, open_state
+from ops.state.bucket import BucketState
+from ops.state.leases import LEASE_SECONDS
 from ops.state.locks import Holder, Lock
 from ops.state.postgres import PostgresState
 from ops.state.state import is_running
-from tests.providers.private_servers import Backend
+from tests.providers.private_servers import BUCKET, REGION, Backend
 
 HOLD_UNTIL_KILLED = """
 import sys, time
@@ -100,10 +103,10 @@ class Engine:
         return psycopg.connect(self.url, autocommit=True)
 
 
-@pytest.fixture
-def url(postgresql_server: Backend) -> Iterator[str]:
+@contextmanager
+def database(server: Backend) -> Iterator[str]:
     """An empty database, as the engine and ./hs are told of it."""
-    server, name = postgresql_server, f"state_{secrets.token_hex(4)}"
+    name = f"state_{secrets.token_hex(4)}"
     with psycopg.connect(
         host=server.host, port=server.port, user=server.user, password=server.password, dbname="postgres",
         sslmode=server.sslmode, sslrootcert=str(server.ca), autocommit=True,
@@ -114,12 +117,35 @@ def url(postgresql_server: Backend) -> Iterator[str]:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
+def part_of_a_bucket(server: Backend, patch: pytest.MonkeyPatch) -> str:
+    """A part of the bucket that holds nothing yet; the keys come from the environment, as the engine's do."""
+    patch.setenv("AWS_ACCESS_KEY_ID", server.user)
+    patch.setenv("AWS_SECRET_ACCESS_KEY", server.password)
+    place = f"{BUCKET}/{secrets.token_hex(4)}"
+    return f"s3://{place}?endpoint=http://{server.host}:{server.port}&region={REGION}&s3ForcePathStyle=true"
+
+
+@pytest.fixture(params=["postgres", "s3"])
+def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Either kind of shared state, with nothing in it."""
+    if request.param == "s3":
+        yield part_of_a_bucket(request.getfixturevalue("object_storage"), monkeypatch)
+    else:
+        with database(request.getfixturevalue("postgresql_server")) as place:
+            yield place
+
+
 @pytest.fixture
-def state(url: str) -> PostgresState:
-    """The state in that database."""
-    found = open_state(url)
-    assert isinstance(found, PostgresState)
-    return found
+def postgres_url(postgresql_server: Backend) -> Iterator[str]:
+    """An empty database."""
+    with database(postgresql_server) as place:
+        yield place
+
+
+@pytest.fixture
+def state(url: str) -> State:
+    """The state in that place."""
+    return open_state(url)
 
 
 @pytest.fixture
@@ -167,12 +193,14 @@ def test_two_that_start_at_once_have_the_turn_one_after_the_other(url: str) -> N
     assert most == [1]
 
 
-def test_a_run_whose_session_is_lost_ends_with_its_engine_and_says_so(url: str) -> None:
-    with subprocess.Popen([sys.executable, "-c", HOLD_UNTIL_KILLED, url], cwd=CHECKOUT, stdout=PIPE, stderr=PIPE, text=True) as run:
+def test_a_run_whose_session_is_lost_ends_with_its_engine_and_says_so(postgres_url: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD_UNTIL_KILLED, postgres_url], cwd=CHECKOUT, stdout=PIPE, stderr=PIPE, text=True
+    ) as run:
         assert run.stdout
         assert run.stderr
         assert run.stdout.readline() == "has it\n"
-        with psycopg.connect(url, autocommit=True) as connection:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
@@ -181,7 +209,9 @@ def test_a_run_whose_session_is_lost_ends_with_its_engine_and_says_so(url: str) 
         assert "The turn on test is lost" in run.stderr.read()
 
 
-def test_the_server_gives_the_turn_of_a_host_that_vanished_away_within_ten_seconds(state: PostgresState) -> None:
+def test_the_server_gives_the_turn_of_a_host_that_vanished_away_within_ten_seconds(postgres_url: str) -> None:
+    state = open_state(postgres_url)
+    assert isinstance(state, PostgresState)
     with state.connect() as session:
         found = {str(name): int(value) for name, value in session.execute("SELECT name, setting FROM pg_settings WHERE name LIKE 'tcp_%'")}
         assert found["tcp_keepalives_idle"] + found["tcp_keepalives_interval"] * found["tcp_keepalives_count"] == 10
@@ -244,7 +274,8 @@ def test_a_killed_run_takes_its_engine_with_it_and_the_next_one_goes_on(state: S
     assert engine.up() == 0
 
 
-def test_a_lock_of_another_host_is_not_broken_until_the_turn_it_was_taken_in_is_known_to_be_over(state: State, engine: Engine) -> None:
+def test_a_lock_of_another_host_is_not_broken_until_the_turn_it_was_taken_in_is_known_to_be_over(postgres_url: str, tmp_path: Path) -> None:
+    state, engine = open_state(postgres_url), Engine(postgres_url, tmp_path)
     lock = engine.strand_lock(state)
     with engine.database() as connection:
         row = connection.execute("SELECT key, data->>'data' FROM pulumi_state WHERE key LIKE '%/locks/%'").fetchone()
@@ -266,10 +297,58 @@ def test_a_lock_of_another_host_is_not_broken_until_the_turn_it_was_taken_in_is_
     assert len(told) == 1
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(url: str) -> None:
-    away = open_state("postgres://me:hidden-word@127.0.0.1:1/state?sslmode=disable")
+def test_a_lease_that_another_run_has_taken_ends_the_run_and_its_engine(object_storage: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = part_of_a_bucket(object_storage, monkeypatch)
+    state = open_state(url)
+    assert isinstance(state, BucketState)
+    with subprocess.Popen([sys.executable, "-c", HOLD_UNTIL_KILLED, url], cwd=CHECKOUT, stdout=PIPE, stderr=PIPE, text=True) as run:
+        assert run.stdout
+        assert run.stderr
+        assert run.stdout.readline() == "has it\n"
+        state.objects.put(".highstreetly/turns/highstreetly/test.json", b'{"held": true, "holders": []}')
+        assert run.wait(timeout=30) == 1
+        assert "another run has taken it" in run.stderr.read()
+
+
+def test_a_live_lease_is_renewed_and_never_taken_however_long_it_is_held(object_storage: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = part_of_a_bucket(object_storage, monkeypatch)
+    with open_state(url).turn("test", "long", pytest.fail, pytest.fail):
+        time.sleep(LEASE_SECONDS + 2)  # older than a lease that nobody renews
+        waited: list[str] = []
+
+        def give_up(holder: str) -> None:
+            waited.append(holder)
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), open_state(url).turn("test", "other", give_up, pytest.fail):
+            pytest.fail("two have the turn")
+    assert "long" in waited[0]
+
+
+def test_a_storage_that_ignores_conditions_is_refused(object_storage: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = open_state(part_of_a_bucket(object_storage, monkeypatch))
+    assert isinstance(state, BucketState)
+    conditional = state.objects.put
+
+    def unconditional(key: str, content: bytes, **_condition: str) -> str:
+        return conditional(key, content)
+
+    monkeypatch.setattr(state.objects, "put", unconditional)
+    with pytest.raises(PlatformError, match="conditional writes"), state.turn("test", "deploy", pytest.fail, pytest.fail):
+        pytest.fail("it has a turn that is none")
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        "postgres://me:hidden-word@127.0.0.1:1/state?sslmode=disable",
+        "s3://state?endpoint=http://127.0.0.1:1&region=ams3&s3ForcePathStyle=true",
+    ],
+)
+def test_a_server_that_does_not_answer_is_named_without_its_password(away: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden-word")
     with pytest.raises(PlatformError) as failed:
-        away.read_documents("releases", "test")
+        open_state(away).read_documents("releases", "test")
     assert "127.0.0.1:1" in failed.value.what
     assert "hidden-word" not in str(failed.value)
-    assert url

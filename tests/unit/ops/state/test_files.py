@@ -195,5 +195,5 @@ def test_only_the_newest_run_s_failure_counts(state: State, tmp_path: Path) -> N
 
 
 def test_a_backend_without_turns_is_refused() -> None:
-    with pytest.raises(InputError, match="s3"):
-        open_state("s3://bucket")
+    with pytest.raises(InputError, match="azblob"):
+        open_state("azblob://bucket")
