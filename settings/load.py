@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,14 +16,16 @@ from settings import environment as environment_module
 from settings import public as public_module
 from settings import runners as runners_module
 from settings.catalogue import Catalogue
+from settings.datacenter.load import addresses as datacenter_addresses
 from settings.environment import ClusterSettings, EnvironmentSettings
-from settings.errors import FieldNames, Mistake, SettingsError, mistakes_of, nearest
+from settings.errors import Mistake, SettingsError, nearest
 from settings.files import read_certificate, read_yaml
 from settings.migration_lint import statement_mistakes
 from settings.migrations import Migrations, read_migrations
+from settings.parsing import blame, merge, parse_object
 from settings.pins import pinned
 from settings.public import webhook_secrets
-from settings.vocabulary import Model, Name
+from settings.vocabulary import Name
 
 PROJECT = "highstreetly"
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,11 +51,11 @@ ADOPTED_RECORDS_VARIABLE = "HIGHSTREETLY_ADOPTED_RECORDS"
 
 OBJECTS = ("environment", "cluster")
 ESTATES = ("datacenter", "local")
+MACHINES = ("postgres", "rabbitmq")
+"""What every environment needs of the datacenter, whether its stack file names it or not."""
 STATES = ("own", "shared")
 """Where the local estate keeps a stack's state: in a folder of its own, or in its PostgreSQL, which pods reach too."""
 KEYS = (*OBJECTS, "estate", "state", *SECRETS)
-
-M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -178,13 +180,14 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
         mistakes.append(Mistake(file, f"{PROJECT}:state", problem, nearest(str(values["state"]), STATES)))
     catalogue = _parse_catalogue(root, mistakes)
     overlay, overlay_file = _local_settings(environ, mistakes)
+    below = _below(str(estate), root, mistakes)
     parts: dict[str, Any] = {}
     for key, model in (("environment", EnvironmentSettings), ("cluster", ClusterSettings)):
         if key in values:
-            merged = merge(values[key] if values[key] is not None else {}, overlay.get(key, {}))
+            merged = merge(filled(values[key] if values[key] is not None else {}, below.get(key, {})), overlay.get(key, {}))
             merged = pinned(merged, environ) if key == "environment" and isinstance(merged, Mapping) else merged
             where = overlay_file if key in overlay else file
-            parts[key] = _parse_object(model, merged, _blame(values[key], file, where), f"{PROJECT}:{key}", mistakes)
+            parts[key] = parse_object(model, merged, blame(values[key], file, where), f"{PROJECT}:{key}", mistakes)
             if key == "environment" and isinstance(merged, Mapping):
                 _check_stack_name(stack, file, mistakes)
                 mistakes += environment_module.cross_check(merged, catalogue, file) if catalogue else []
@@ -220,11 +223,23 @@ def parse(stack: str, values: Mapping[str, object], root: Path, environ: Mapping
     )
 
 
-def merge(base: object, over: object) -> object:
-    """``over`` laid on ``base``: mappings are merged key by key, anything else is replaced."""
-    if isinstance(base, Mapping) and isinstance(over, Mapping):
-        return {**base, **{key: merge(base.get(key), value) for key, value in over.items()}}
-    return over
+def filled(part: object, addresses: Mapping[str, Any]) -> object:
+    """A stack's part with the datacenter's addresses, where it has what they are for and says none of its own."""
+    if not isinstance(part, Mapping):
+        return part
+    wanted = {key: given for key, given in addresses.items() if key in part or key in MACHINES}
+    return {**part, **{key: merge(given, part[key]) if key in part else given for key, given in wanted.items()}}
+
+
+def _below(estate: str, root: Path, mistakes: list[Mistake]) -> dict[str, dict[str, Any]]:
+    """The addresses of the datacenter that the stack stands on, by part; the local estate's come with its settings file."""
+    if estate != ESTATES[0]:
+        return {}
+    try:
+        return datacenter_addresses(root)
+    except SettingsError as refused:
+        mistakes += refused.mistakes
+        return {}
 
 
 def _parse_catalogue(root: Path, mistakes: list[Mistake]) -> Catalogue | None:
@@ -235,35 +250,8 @@ def _parse_catalogue(root: Path, mistakes: list[Mistake]) -> Catalogue | None:
         mistakes += unreadable.mistakes
         return None
     mistakes += catalogue_module.cross_check(raw)
-    parsed: Catalogue | None = _parse_object(Catalogue, raw, lambda _path: file, "", mistakes)
+    parsed: Catalogue | None = parse_object(Catalogue, raw, lambda _path: file, "", mistakes)
     return parsed
-
-
-def _parse_object(model: type[M], raw: object, file_of: Callable[[tuple[Any, ...]], str], prefix: str, mistakes: list[Mistake]) -> M | None:
-    try:
-        return model.model_validate(raw)
-    except ValidationError as error:
-        fields, details = FieldNames(model), error.errors(include_url=False)
-        for detail, mistake in zip(details, mistakes_of(error, "", prefix, fields), strict=True):
-            within = any(other["loc"][: len(detail["loc"])] == detail["loc"] for other in details if other is not detail)
-            if detail["type"] == "too_short" and within:
-                continue  # a list is also called too short when its only entry is wrong
-            mistakes.append(Mistake(file_of(tuple(detail["loc"])), mistake.key, mistake.problem, mistake.remedy))
-        return None
-
-
-def _blame(base: object, file: str, overlay_file: str) -> Callable[[tuple[Any, ...]], str]:
-    """The file to name for a mistake at a path: the stack file where it holds that path, else the local settings."""
-
-    def file_of(path: tuple[Any, ...]) -> str:
-        node = base
-        for part in path:
-            if not isinstance(node, Mapping) or part not in node:
-                return overlay_file
-            node = node[part]
-        return file
-
-    return file_of
 
 
 def _check_stack_name(stack: str, file: str, mistakes: list[Mistake]) -> None:

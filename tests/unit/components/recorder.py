@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import runpy
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pulumi
 from pulumi.runtime import mocks, set_all_config
 from pulumi.runtime.stack import wait_for_rpcs
 
@@ -68,16 +70,28 @@ class Recorder(mocks.Mocks):
         return found[0]
 
 
-def run_program(stack: str, config: dict[str, str], secret_keys: list[str]) -> Recorder:
-    """Run the real __main__.py of the checkout under mocks and return what it declared; what it raised is raised."""
+def run_program(
+    stack: str,
+    config: dict[str, str],
+    secret_keys: list[str],
+    *,
+    program: Path = ROOT / "__main__.py",
+    project: str = "highstreetly",
+    transformation: Callable[[pulumi.ResourceTransformationArgs], None] = lambda _args: None,
+) -> Recorder:
+    """Run a real program of the checkout under mocks and return what it declared; what it raised is raised.
+
+    ``transformation`` is shown every resource with its options.
+    """
     recorder = Recorder()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    mocks.set_mocks(recorder, project="highstreetly", stack=stack, preview=False)
+    mocks.set_mocks(recorder, project=project, stack=stack, preview=False)
     set_all_config(config, secret_keys)
 
     async def declare() -> None:
-        runpy.run_path(str(ROOT / "__main__.py"))
+        pulumi.runtime.register_stack_transformation(transformation)
+        runpy.run_path(str(program))
         await wait_for_rpcs()
 
     try:

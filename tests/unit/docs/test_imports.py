@@ -13,12 +13,13 @@ MAY_IMPORT = {
     "settings": {"settings"},
     "components": {"components", "settings"},
     "__main__.py": {"components", "settings"},
+    "esxi": {"esxi", "settings"},
     "ops": {"ops", "settings"},
     "local": {"local", "ops", "settings"},
     "cli.py": {"local", "ops", "settings"},
     "docs": {"settings"},
 }
-OURS = {"settings", "components", "ops", "local", "cli", "docs", "tests"}
+OURS = {"settings", "components", "esxi", "ops", "local", "cli", "docs", "tests"}
 
 
 def imported(module: ast.Module) -> set[str]:

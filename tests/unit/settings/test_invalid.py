@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from settings import SettingsError, load_stack
-from settings.load import SECRETS, merge
+from settings.load import SECRETS
+from settings.parsing import merge
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -1,0 +1,66 @@
+"""Which machine stands on which host: decided by the files alone, the same each time, so that nothing moves by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from settings.datacenter.model import ROLES, Datacenter, MachineGroup, Role
+
+MAC_PREFIX = "00:50:56"
+"""VMware's; below 40:00:00 it is for addresses given by hand (VMware vSphere, static MAC addresses)."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One machine as it shall be."""
+
+    name: str
+    group: str
+    role: Role
+    host: str
+    address: IPv4Address
+    mac: str
+    settings: MachineGroup
+
+
+def names(group: str, count: int) -> list[str]:
+    """The names of a group's machines."""
+    return [group] if count == 1 else [f"{group}{number}" for number in range(1, count + 1)]
+
+
+def mac_of(address: IPv4Address) -> str:
+    """A MAC address that follows from an IP address: its last 22 bits, so that two machines of one network differ."""
+    low = int(address) & 0x3FFFFF
+    return ":".join([MAC_PREFIX, *(f"{low >> shift & 0xFF:02x}" for shift in (16, 8, 0))])
+
+
+def place(datacenter: Datacenter) -> list[Placed]:
+    """Every machine with its host, in the order in which they are made.
+
+    Each goes to the host that has the fewest of its group, then of its role, then of all, then comes first in the file. Sizes do not count:
+    a machine that is given more memory must not move others; what does not fit is refused (checks.py), and `hosts` places by hand.
+    """
+    of_group: Counter[tuple[str, str]] = Counter()
+    of_role: Counter[tuple[str, str]] = Counter()
+    of_all: Counter[str] = Counter()
+    hosts = list(datacenter.hosts)
+    placed = []
+    for group, settings in in_order(datacenter.machines):
+        for index, name in enumerate(names(group, settings.count)):
+            allowed = [host for host in hosts if settings.hosts is None or host in settings.hosts] or hosts
+            host = min(allowed, key=lambda host: (of_group[group, host], of_role[settings.role, host], of_all[host]))
+            of_group[group, host] += 1
+            of_role[settings.role, host] += 1
+            of_all[host] += 1
+            address = settings.first_address + index
+            mac = settings.macs[index] if index < len(settings.macs) else mac_of(address)
+            placed.append(Placed(name, group, settings.role, host, address, mac, settings))
+    return placed
+
+
+def in_order(groups: Mapping[str, MachineGroup]) -> list[tuple[str, MachineGroup]]:
+    """The groups in the order of their roles; those of one role as they stand in the file."""
+    return sorted(groups.items(), key=lambda item: ROLES.index(item[1].role))

@@ -1,0 +1,175 @@
+"""Every mistake in a datacenter's description is refused before any host is contacted, all of them at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from settings import SettingsError
+from settings.datacenter.load import DATACENTER, addresses, load_stack, parse
+from settings.datacenter.model import VCPUS_MAX
+from tests.unit.datacenter.conftest import PASSWORDS, Parse
+
+CASES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a host without the datastore": (
+        {"machines": {"postgres": {"datastore": "nvme"}}, "hosts": {"esxi2": {"datastores": {"nvme": {"capacity_gib": 900}}}}},
+        "machines.postgres.datastore",
+        "the host esxi1 has no datastore 'nvme'",
+    ),
+    "an unknown datastore": (
+        {"machines": {"worker": {"datastore": "sdd"}}},
+        "machines.worker.datastore",
+        "has no datastore 'sdd'; did you mean ssd?",
+    ),
+    "a template that does not exist": (
+        {"machines": {"worker": {"template": "debian-13"}}},
+        "machines.worker.template",
+        "has no template 'debian-13'; did you mean debian-12?",
+    ),
+    "an unknown host": ({"machines": {"postgres": {"hosts": ["esxi4"]}}}, "machines.postgres.hosts", "there is no host 'esxi4'"),
+    "an unknown resource pool": ({"machines": {"postgres": {"resource_pool": "date"}}}, "machines.postgres.resource_pool", "mean data?"),
+    "over-committed memory": ({"hosts": {"esxi1": {"memory_mib": 65536}}}, "hosts.esxi1.memory_mib", "57344 are there for them"),
+    "over-committed processors": (
+        {"vcpus_per_thread": 1, "hosts": {"esxi1": {"cpu_threads": 8}}},
+        "hosts.esxi1.cpu_threads",
+        "8 are allowed",
+    ),
+    "an over-committed datastore": (
+        {"hosts": {"esxi1": {"datastores": {"ssd": {"capacity_gib": 500}}}}},
+        "hosts.esxi1.datastores.ssd",
+        "and it has 500",
+    ),
+    "more processors than a free host allows": ({"machines": {"postgres": {"cpus": VCPUS_MAX + 1}}}, "machines.postgres.cpus", "not 9"),
+    "the same address twice": (
+        {"machines": {"rabbitmq": {"first_address": "10.10.0.31"}}},
+        "machines.rabbitmq.first_address",
+        "the same address, 10.10.0.31",
+    ),
+    "addresses that run into others": (
+        {"machines": {"control-plane": {"first_address": "10.10.0.30"}}},
+        "machines.control-plane.first_address",
+        "the same address",
+    ),
+    "the same name twice": (
+        {
+            "machines": {
+                "worker1": {
+                    "role": "worker",
+                    "cpus": 1,
+                    "memory_mib": 1024,
+                    "disk_gib": 10,
+                    "datastore": "ssd",
+                    "template": "debian-12",
+                    "first_address": "10.10.0.60",
+                }
+            }
+        },
+        "machines.worker1",
+        "the same name, worker1",
+    ),
+    "the same MAC address twice": (
+        {"machines": {"postgres": {"macs": ["00:50:56:00:00:01"]}, "rabbitmq": {"macs": ["00:50:56:00:00:01"]}}},
+        "machines.rabbitmq.macs",
+        "the same MAC address",
+    ),
+    "too few MAC addresses": ({"machines": {"worker": {"macs": ["00:50:56:00:00:01"]}}}, "machines.worker.macs", "1 for 9 machines"),
+    "a MAC address of another vendor": (
+        {"machines": {"postgres": {"macs": ["02:00:00:00:00:01"]}}},
+        "machines.postgres.macs",
+        "VMware's own",
+    ),
+    "an address outside the network": (
+        {"machines": {"postgres": {"first_address": "10.11.0.31"}}},
+        "machines.postgres.first_address",
+        "outside 10.10.0.0/24",
+    ),
+    "the gateway's address": (
+        {"machines": {"postgres": {"first_address": "10.10.0.1"}}},
+        "machines.postgres.first_address",
+        "the gateway's",
+    ),
+    "the cluster's address": (
+        {"machines": {"postgres": {"first_address": "10.10.0.10"}}},
+        "machines.postgres.first_address",
+        "the Kubernetes API's",
+    ),
+    "an address of the ingress pool": (
+        {"machines": {"postgres": {"first_address": "10.10.0.85"}}},
+        "machines.postgres.first_address",
+        "the ingress pool's",
+    ),
+    "the broadcast address": ({"machines": {"postgres": {"first_address": "10.10.0.255"}}}, "machines.postgres.first_address", "outside"),
+    "an ingress address outside its pool": ({"addresses": {"ingress": "10.10.0.79"}}, "addresses.ingress", "outside the pool"),
+    "a pool outside the network": ({"addresses": {"ingress_pool": "10.11.0.80-10.11.0.89"}}, "addresses.ingress_pool", "outside"),
+    "a pool that is no range": ({"addresses": {"ingress_pool": "10.10.0.80/28"}}, "addresses.ingress_pool", "not a range of addresses"),
+    "a gateway outside the network": ({"network": {"gateway": "10.11.0.1"}}, "network.gateway", "outside 10.10.0.0/24"),
+    "an even number of control planes": ({"machines": {"control-plane": {"count": 2}}}, "machines", "write a count of 3 or 5"),
+    "a single control plane": ({"machines": {"control-plane": {"count": 1}}}, "machines", "1 control planes"),
+    "control planes together": (
+        {"machines": {"control-plane": {"hosts": ["esxi1", "esxi2"]}}},
+        "machines",
+        "etcd would lose its majority with that host",
+    ),
+    "workers together": ({"machines": {"worker": {"hosts": ["esxi1", "esxi2"]}}}, "machines", "more than a third of the workers"),
+    "a cluster without its addresses": ({"addresses": None}, "addresses", "missing: a cluster needs"),
+    "SSH from outside": ({"firewall": {"publish": [{"service": "SSH"}]}}, "firewall.publish.0.service", "SSH would be reached"),
+    "management of the firewall from outside": (
+        {"firewall": {"publish": [{"service": "HTTPS", "to": "gateway"}]}},
+        "firewall.publish.0.to",
+        "'gateway' would be reached",
+    ),
+    "the firewall's public address": ({"firewall": {"address": "203.0.113.10"}}, "firewall.address", "managed at its public address"),
+    "a firewall that could be anybody": ({"firewall": {"ca_certificate_file": ""}}, "firewall", "its certificate could not be checked"),
+    "no key to sign in with": ({"access": {"deploy_authorized_keys": []}}, "access.deploy_authorized_keys", "list at least one"),
+    "a private key": ({"access": {"deploy_authorized_keys": ["-----BEGIN"]}}, "access.deploy_authorized_keys", "not a public SSH key"),
+    "an unknown key": ({"machines": {"postgres": {"memroy_mib": 1}}}, "machines.postgres.memroy_mib", "did you mean memory_mib?"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_refused_with_its_key_and_what_to_do(case: str, with_change: Parse) -> None:
+    change, key, words = CASES[case]
+    with pytest.raises(SettingsError) as refused:
+        with_change(change)
+    told = [str(mistake) for mistake in refused.value.mistakes]
+    assert [line for line in told if f"esxi/Pulumi.datacenter.yaml: highstreetly-esxi:datacenter.{key}" in line and words in line], told
+
+
+def test_all_mistakes_are_told_at_once(with_change: Parse) -> None:
+    with pytest.raises(SettingsError) as refused:
+        with_change({
+            "machines": {
+                "postgres": {"first_address": "10.10.0.32", "template": "debian-13"},
+                "control-plane": {"count": 4},
+                "rabbitmq": {"datastore": "hdd"},
+            },
+            "hosts": {"esxi1": {"memory_mib": 9000}},
+            "firewall": {"publish": [{"service": "Telnet"}]},
+        })  # fmt: skip
+    keys = {mistake.key.removeprefix("highstreetly-esxi:datacenter.") for mistake in refused.value.mistakes}
+    assert keys >= {
+        "machines.rabbitmq.first_address", "machines.postgres.template", "machines", "machines.rabbitmq.datastore",
+        "hosts.esxi1.memory_mib", "firewall.publish.0.service",
+    }  # fmt: skip
+
+
+def test_a_missing_password_names_the_host_and_both_ways_to_give_it(described: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse("datacenter", {DATACENTER: described}, {})
+    assert len(refused.value.mistakes) == 3
+    assert "pulumi config set --secret password_esxi1 --cwd esxi, or set HIGHSTREETLY_ESXI_PASSWORD_ESXI1" in str(refused.value)
+
+
+def test_a_password_is_in_no_representation(described: dict[str, Any]) -> None:
+    assert "hidden-word" not in repr(parse("datacenter", {DATACENTER: described}, PASSWORDS))
+
+
+def test_a_key_beside_the_description_is_refused(described: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"password_esx1: unknown key; did you mean password_esxi1\?"):
+        parse("datacenter", {DATACENTER: described, "password_esx1": "x"}, PASSWORDS)
+
+
+def test_the_real_file_is_valid_and_its_addresses_need_no_password() -> None:
+    assert load_stack("datacenter", environ=PASSWORDS).datacenter.protect
+    assert addresses()
