@@ -10,7 +10,8 @@ from pathlib import Path
 
 from local.acme import container as acme
 from local.digitalocean import container as digitalocean
-from local.estate import MACHINES, OUTSIDE, Estate, cache_dir
+from local.estate import OUTSIDE, Estate, cache_dir
+from local.machines.stack import recorded
 from local.registry import container as registry
 from ops import console
 from ops.errors import PlatformError
@@ -67,7 +68,8 @@ def _programs() -> Iterator[Check]:
 
 
 def _estate(estate: Estate) -> Iterator[Check]:
-    for container in (f"{estate.cluster}-control-plane", *(estate.container(name) for name in (*MACHINES, *OUTSIDE))):
+    machines = [machine.name for machine in recorded(estate)]
+    for container in (f"{estate.cluster}-control-plane", *(estate.container(name) for name in (*machines, *OUTSIDE))):
         found = run(["docker", "container", "inspect", "--format", "{{.State.Status}}", container], check=False)
         status = found.stdout.strip() if found.returncode == 0 else "missing"
         yield Check(container, status == "running", status, "./hs up")

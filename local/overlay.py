@@ -8,16 +8,18 @@ from typing import Any
 
 import yaml
 
-from local.estate import MACHINES, Estate
+from local.estate import Estate
 from local.registry import container as registry
 
 SERVICES = "services"
 ACME_PORT = 14000
 
 
-def settings(estate: Estate, references: Mapping[str, str], charts: Mapping[str, Path], loaded: Mapping[str, str]) -> dict[str, Any]:
-    """What the file says: the estate's own values, where its charts are, and ``loaded`` images by service or UI."""
-    environment: dict[str, Any] = {name: {"address": str(estate.address(name))} for name in MACHINES}
+def settings(
+    estate: Estate, servers: Mapping[str, str], references: Mapping[str, str], charts: Mapping[str, Path], loaded: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the file says: ``servers`` (address by role), the estate's own values, its charts, and ``loaded`` images by service or UI."""
+    environment: dict[str, Any] = {role: {"address": address} for role, address in servers.items()}
     environment |= {
         "ca_certificate_file": str(estate.secrets.ca_certificate),
         "version": references["reference-service"].rpartition(":")[2],
@@ -74,9 +76,9 @@ def read_loaded(estate: Estate) -> dict[str, str]:
     return {name: override["image"] for name, override in services.items()}
 
 
-def write(estate: Estate, references: Mapping[str, str], charts: Mapping[str, Path]) -> None:
+def write(estate: Estate, servers: Mapping[str, str], references: Mapping[str, str], charts: Mapping[str, Path]) -> None:
     """Write the file; what a developer loaded stays."""
-    _replace(estate, settings(estate, references, charts, read_loaded(estate)))
+    _replace(estate, settings(estate, servers, references, charts, read_loaded(estate)))
 
 
 def set_loaded(estate: Estate, service: str, image: str | None) -> None:

@@ -15,10 +15,11 @@ from local.base_images import ensure_base_images
 from local.cluster import cluster, mirror
 from local.engine import ensure_engine, stop_engine
 from local.environment import variables
-from local.estate import MACHINES, Estate
+from local.estate import Estate
 from local.github import repository
 from local.images import ensure_images
 from local.machines import configure, machines
+from local.machines import stack as machine_stack
 from local.machines.image import ensure_image as ensure_machine_image
 from local.network import ensure_network, remove_network
 from local.providers.install import install as install_plugin
@@ -29,12 +30,15 @@ from ops.process import run
 
 STAND_IN_PLUGINS = {
     "digitalocean": "4.84.1",
+    "esxi-native": "1.0.0",
     "kubernetes-cert-manager": "0.2.0",
     "postgresql": "3.18.2",
     "rabbitmq": "3.5.3",
     "random": "4.21.4",
 }
 """The plugins that the program needs beside kubernetes, at the versions of their SDKs in requirements/."""
+ON_THIS_MACHINE = ("esxi-native",)
+"""Those whose official plugin is never wanted here: the local estate's hypervisor is the container engine."""
 
 
 def up(estate: Estate, stack: str = "kind", *, refresh: bool = False) -> None:
@@ -48,11 +52,11 @@ def up(estate: Estate, stack: str = "kind", *, refresh: bool = False) -> None:
     ensure_network(estate)
     together(
         lambda: create_cluster(estate, [*references.values(), *addons]),
-        lambda: create_machines(estate),
-        lambda: start_outside(estate, toolchain, list(references.values())),
+        lambda: create_machines(estate, toolchain, list(references.values())),
     )
     toolchain.clean()
-    overlay.write(estate, references, charts)
+    servers = {machine.role: machine.address for machine in machine_stack.recorded(estate)}
+    overlay.write(estate, servers, references, charts)
     deploy.up(stack, estate.checkout, refresh=refresh)
 
 
@@ -64,7 +68,8 @@ def prepare_tools(estate: Estate, stack: str) -> Toolchain:
     estate.pulumi_state.mkdir(parents=True, exist_ok=True)
     toolchain.install_kubernetes_plugin()
     for name, version in STAND_IN_PLUGINS.items():
-        install_plugin(toolchain.pulumi_home(), name, version, cache=toolchain.cache, pulumi=shutil.which("pulumi"))
+        downloads = None if name in ON_THIS_MACHINE else shutil.which("pulumi")
+        install_plugin(toolchain.pulumi_home(), name, version, cache=toolchain.cache, pulumi=downloads)
     return toolchain
 
 
@@ -84,17 +89,16 @@ def create_cluster(estate: Estate, references: list[str]) -> None:
     cluster.load_images(estate, references)
 
 
-def start_outside(estate: Estate, toolchain: Toolchain, references: list[str]) -> None:
-    """What stands for the world outside; its registry holds the product's images, so that a release finds their digests there."""
-    outside.start(estate, toolchain)
+def create_machines(estate: Estate, toolchain: Toolchain, references: list[str]) -> None:
+    """The data machines by the datacenter's program, and beside them the world outside; then their roles, which keep backups there."""
+    together(lambda: machine_stack.bring_up(estate), lambda: outside.start(estate, toolchain))
+    together(lambda: configure.configure(estate), lambda: push_images(estate, references))
+
+
+def push_images(estate: Estate, references: list[str]) -> None:
+    """The product's images in the estate's registry, so that a release finds their digests there."""
     for image in references:
         push(estate, image, image)
-
-
-def create_machines(estate: Estate) -> None:
-    """The data machines, configured by the production roles."""
-    together(*(lambda name=name: machines.create(estate, name) for name in MACHINES))
-    configure.configure(estate)
 
 
 def together(*tasks: Callable[[], Any]) -> None:
@@ -115,10 +119,9 @@ def down(estate: Estate) -> None:
             repository.end(estate)
             step.note("cluster")
             cluster.delete(estate)
-            for name in MACHINES:
-                step.note(name)
-                machines.delete(estate, name)
+            step.note("machines")
             outside.delete(estate)
+            machines.delete_all(estate)
             remove_network(estate)
     shutil.rmtree(estate.data_dir, ignore_errors=True)
     if not other_estates():
@@ -139,7 +142,7 @@ def what_down_deletes(estate: Estate) -> list[str]:
         return []
     return [
         f"the cluster {estate.cluster} and everything in it",
-        *(f"the machine {estate.container(name)} with its data" for name in MACHINES),
+        "the machines with their data",
         "what stands for DigitalOcean, Let's Encrypt and Docker Hub, with zones, certificates and pushed images",
         f"the docker network {estate.network}",
         f"state and secrets in {estate.data_dir}",

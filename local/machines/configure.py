@@ -25,11 +25,11 @@ from local.machines.events import Recap, Run, explanation
 from local.machines.fingerprint import files_digest, fingerprint
 from local.machines.inventory import Site, inventory, ssh_config
 from local.machines.machines import Machine, known_hosts
+from local.machines.stack import machines_in, outputs_of
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
 
-MACHINES = ("postgres", "rabbitmq")
 UNITS = {"postgres": "postgresql@*-main.service", "rabbitmq": "rabbitmq-server.service"}
 SSH_SECONDS = 90  # a machine that has just been started may take a minute until its services run
 
@@ -77,7 +77,7 @@ def controller(estate: Estate) -> Controller:
     here.folder.mkdir(parents=True, exist_ok=True)
     secrets = estate.secrets
     site = Site(
-        addresses={name: str(Machine.of(estate, name).address) for name in MACHINES},
+        machines=machines_in(outputs_of(estate)),
         subnet=str(estate.subnet),
         public_key=secrets.ssh_private_key.with_suffix(".pub").read_text(),
         private_key_file=secrets.ssh_private_key,
@@ -98,7 +98,8 @@ def configure(estate: Estate, *, force: bool = False) -> Recap:
     here = controller(estate)
     secrets = _secrets(estate)
     wanted = _fingerprint(here, estate, secrets)
-    if not force and all(state.get("applied") == wanted and state.get("active") for state in _states(here)):
+    states = _states(here, machines_in(outputs_of(estate)))
+    if not force and all(state.get("applied") == wanted and state.get("active") for state in states):
         return Recap()
     with console.step("Configuring PostgreSQL and RabbitMQ with Ansible") as step:
         finished = play(here, secrets, ["--extra-vars", json.dumps({"platform_fingerprint": wanted})], step.note)
@@ -136,15 +137,13 @@ def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], n
     return heard
 
 
-def facts(estate: Estate) -> dict[str, dict[str, Any]]:
-    """What each machine says of its server (version, whose package, why), by machine; empty for one that cannot be asked."""
-    return {name: state.get("fact") or {} for name, state in zip(MACHINES, _states(controller(estate)), strict=True)}
-
-
 def _secrets(estate: Estate) -> dict[str, str]:
     return {
         "POSTGRES_ADMIN_PASSWORD": estate.secrets.postgres_admin_password,
         "POSTGRES_STATE_PASSWORD": estate.secrets.pulumi_state_password,
+        "POSTGRES_BACKUP_ACCESS_KEY": estate.secrets.spaces_access_key,
+        "POSTGRES_BACKUP_SECRET_KEY": estate.secrets.spaces_secret_key,
+        "POSTGRES_BACKUP_PASSPHRASE": estate.secrets.backup_passphrase,
         "RABBITMQ_ADMIN_PASSWORD": estate.secrets.rabbitmq_admin_password,
     }
 
@@ -189,14 +188,14 @@ def _raise_failures(heard: Run, code: int, here: Controller) -> None:
     raise PlatformError(what, why=f"{why}\n(the whole run: {here.log})", remedy=remedy)
 
 
-def _states(here: Controller) -> list[dict[str, Any]]:
-    with ThreadPoolExecutor(len(MACHINES)) as pool:
-        return list(pool.map(lambda name: _state(here, name), MACHINES))
+def _states(here: Controller, machines: Sequence[Machine]) -> list[dict[str, Any]]:
+    with ThreadPoolExecutor(len(machines)) as pool:
+        return list(pool.map(lambda machine: _state(here, machine), machines))
 
 
-def _state(here: Controller, name: str) -> dict[str, Any]:
+def _state(here: Controller, machine: Machine) -> dict[str, Any]:
     try:
-        answer = run(["ssh", "-F", here.ssh_config, name, question(name)], check=False, timeout_seconds=SSH_SECONDS)
+        answer = run(["ssh", "-F", here.ssh_config, machine.name, question(machine.role)], check=False, timeout_seconds=SSH_SECONDS)
     except PlatformError:
         return {}
     if answer.returncode:
@@ -204,9 +203,9 @@ def _state(here: Controller, name: str) -> dict[str, Any]:
     return parse_state(answer.stdout)
 
 
-def question(name: str) -> str:
+def question(role: str) -> str:
     """The shell line that asks a machine for its state; a machine that is just starting gets time to start its server."""
-    unit = UNITS[name]
+    unit = UNITS[role]
     return "; ".join(
         (
             "test -e /var/lib/platform-run && echo || cat /etc/platform/applied 2>/dev/null || echo",
@@ -217,7 +216,7 @@ def question(name: str) -> str:
             "sleep 0.5",
             "done",
             'echo "$state"',
-            f"cat /etc/ansible/facts.d/{name}.fact 2>/dev/null || echo null",
+            f"cat /etc/ansible/facts.d/{role}.fact 2>/dev/null || echo null",
         )
     )
 
@@ -232,4 +231,4 @@ def parse_state(answer: str) -> dict[str, Any]:
     return {"applied": applied.strip(), "active": active.strip() == "active", "fact": parsed}
 
 
-__all__ = ["MACHINES", "Controller", "configure", "controller", "facts", "parse_state", "play", "question"]
+__all__ = ["UNITS", "Controller", "configure", "controller", "parse_state", "play", "question"]

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEPLOY_USER = "deploy"  # the account that cloud-init makes on a VM
+from local.machines.machines import DEPLOY_USER, Machine
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the inventory says of an estate: one machine for each role, by name."""
+    """What the inventory says of an estate: its machines, and the files that its administrator has."""
 
-    addresses: Mapping[str, str]
+    machines: Sequence[Machine]
     subnet: str
     public_key: str
     private_key_file: Path
@@ -24,7 +24,7 @@ class Site:
     ca_private_key_file: Path
 
 
-GROUPS = {"postgres": "databases", "rabbitmq": "brokers"}  # which group, and so which role, each machine is for
+GROUPS = {"postgres": "databases", "rabbitmq": "brokers"}  # which group, and so which roles, the machines of a role are in
 
 
 def inventory(site: Site, ssh_config: Path) -> dict[str, Any]:
@@ -37,13 +37,13 @@ def inventory(site: Site, ssh_config: Path) -> dict[str, Any]:
             "postgres_access": [{"network": site.subnet, "purpose": "the local cluster's nodes and this computer"}],
             "postgres_environments": 2,  # kind, and one more that somebody tries beside it
             "postgres_replicas_per_service": 1,
+            "postgres_backup_repository": "s3",  # the estate's own store, under the name of the real one
         },
-        "brokers": {"rabbitmq_client_networks": [site.subnet]},
+        "brokers": {"rabbitmq_client_networks": [site.subnet], "rabbitmq_backup": True},
     }
-    groups = {
-        GROUPS[name]: {"hosts": {name: {"ansible_host": address}}, "vars": variables[GROUPS[name]]}
-        for name, address in site.addresses.items()
-    }
+    groups: dict[str, Any] = {group: {"hosts": {}, "vars": variables[group]} for group in GROUPS.values()}
+    for machine in site.machines:
+        groups[GROUPS[machine.role]]["hosts"][machine.name] = {"ansible_host": machine.address}
     everywhere = {
         "ansible_user": DEPLOY_USER,
         "ansible_ssh_common_args": f"-F {shlex.quote(str(ssh_config))}",
@@ -57,7 +57,7 @@ def inventory(site: Site, ssh_config: Path) -> dict[str, Any]:
 
 def ssh_config(site: Site) -> str:
     """An OpenSSH configuration with which ``ssh -F FILE postgres`` just works, and knows the machine it meets."""
-    hosts = "".join(f"Host {name} {address}\n    HostName {address}\n\n" for name, address in site.addresses.items())
+    hosts = "".join(f"Host {machine.name} {machine.address}\n    HostName {machine.address}\n\n" for machine in site.machines)
     return hosts + (
         "Host *\n"
         f"    User {DEPLOY_USER}\n"

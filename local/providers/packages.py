@@ -14,6 +14,7 @@ MODULES = {
     "rabbitmq": "local.providers.rabbitmq.provider",
     "random": "local.providers.random.provider",
     "digitalocean": "local.providers.digitalocean.provider",
+    "esxi-native": "local.providers.esxi_native.provider",
 }
 
 

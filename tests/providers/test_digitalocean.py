@@ -5,13 +5,9 @@ Needs `pulumi` and its Python language host: on PATH, or in the folder $HS_TEST_
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
-import sys
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +15,10 @@ import httpx
 import pytest
 
 from local.digitalocean.server import Server, running, tls_context
-from local.providers.install import install
-from local.providers.packages import MODULES, load
 from local.providers.wire import Properties
 from tests.providers import private_servers
 from tests.providers.plugin import Plugin, Refused
-from tests.providers.test_engine import Stack
+from tests.providers.stacks import Stack, new_stack
 
 ZONE = "example.com"
 RECORDS = f"/v2/domains/{ZONE}/records"
@@ -102,17 +96,8 @@ def plugin(account: Account) -> Iterator[Plugin]:
 @pytest.fixture
 def stack(tmp_path: Path, account: Account) -> Iterator[Stack]:
     """A new stack with the plugins installed; destroyed afterwards."""
-    (tmp_path / "state").mkdir()
-    (tmp_path / "program").mkdir()
-    for name in MODULES:
-        assert install(tmp_path / "home", name, load(name).version, cache=tmp_path / "cache") == "stand-in"
-    _unused_plugin(tmp_path / "home", "kubernetes")
-    (tmp_path / "program" / ".venv").symlink_to(sys.prefix)
-    (tmp_path / "program" / "Pulumi.yaml").write_text("name: providers\nruntime: {name: python, options: {virtualenv: .venv}}\n")
-    (tmp_path / "program" / "__main__.py").write_text(PROGRAM)
     given = {"token": account.server.token, "api_endpoint": account.server.url, "http_retry_wait_min": 0.1, "http_retry_wait_max": 0.5}
-    made = Stack(tmp_path, _pulumi(), {"account": given, "zone": ZONE, "records": {"shop": SHOP}, "imports": {}})
-    made.pulumi("stack", "init", "test")
+    made = new_stack(tmp_path, PROGRAM, {"account": given, "zone": ZONE, "records": {"shop": SHOP}, "imports": {}})
     yield made
     made.pulumi("destroy", "--yes", "--skip-preview")
 
@@ -319,19 +304,3 @@ def _configuration(account: Account) -> Properties:
 
 def _up(stack: Stack, *options: str, **changed: Any) -> str:
     return stack.pulumi("up", "--yes", "--skip-preview", *options, **changed)
-
-
-def _pulumi() -> str:
-    folder = os.environ.get("HS_TEST_PULUMI_BIN")
-    found = shutil.which("pulumi", path=folder) if folder else shutil.which("pulumi")
-    if not found or not shutil.which("pulumi-language-python", path=str(Path(found).parent)):
-        pytest.fail("no pulumi with its Python language host: put them on PATH or name their folder in HS_TEST_PULUMI_BIN")
-    return found
-
-
-def _unused_plugin(home: Path, name: str) -> None:
-    """The language host asks for the plugin of every SDK in the virtual environment, used or not."""
-    folder = home / "plugins" / f"resource-{name}-v{version(f'pulumi-{name}')}"
-    folder.mkdir(parents=True)
-    (folder / f"pulumi-resource-{name}").write_text("#!/bin/sh\nexit 1\n")
-    (folder / f"pulumi-resource-{name}").chmod(0o755)

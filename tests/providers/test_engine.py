@@ -6,23 +6,16 @@ Needs `pulumi` and its Python language host: on PATH, or in the folder $HS_TEST_
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from local.providers.install import install
-from local.providers.packages import MODULES, load
 from local.providers.wire import Properties
 from tests.providers.labs import PostgresLab, RabbitLab
+from tests.providers.stacks import Stack, new_stack
 
-PASSPHRASE = "a passphrase for the test"
 PROGRAM = """
 import json, os
 import pulumi, pulumi_postgresql as postgresql, pulumi_rabbitmq as rabbitmq, pulumi_random as random
@@ -66,72 +59,15 @@ pulumi.export("policy", "generated")
 """
 
 
-class Stack:
-    """A stack on a file backend of its own."""
-
-    def __init__(self, folder: Path, pulumi: str, settings: Properties) -> None:
-        self.folder = folder
-        self.settings = settings
-        self._pulumi = pulumi
-        self._environment = {
-            **os.environ,
-            "PATH": f"{sys.prefix}/bin:{Path(pulumi).parent}:{os.environ['PATH']}",  # the older language host knows no virtualenv option
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": f"file://{folder}/state",
-            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-        }
-
-    def pulumi(self, *words: str, fine: bool = True, **changed: Any) -> str:
-        """Run pulumi; everything it says."""
-        environment = {**self._environment, "PROVIDERS_TEST": json.dumps({**self.settings, **changed})}
-        finished = subprocess.run(
-            [self._pulumi, *words, "--non-interactive", "--color=never"],
-            cwd=self.folder / "program", env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=300, check=False,
-        )  # fmt: skip
-        assert (finished.returncode == 0) == fine, finished.stdout
-        return finished.stdout
-
-    def state_files(self) -> str:
-        """Everything the backend holds, as text."""
-        return "\n".join(path.read_text() for path in (self.folder / "state").rglob("*.json*") if path.is_file())
-
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """The resources of the state by name, secrets decrypted."""
-        exported = json.loads(self.pulumi("stack", "export", "--show-secrets"))
-        return {resource["urn"].rpartition("::")[2]: resource for resource in exported["deployment"].get("resources", [])}
-
-
-@pytest.fixture
-def pulumi() -> str:
-    """The pulumi command."""
-    folder = os.environ.get("HS_TEST_PULUMI_BIN")
-    found = shutil.which("pulumi", path=folder) if folder else shutil.which("pulumi")
-    if not found or not shutil.which("pulumi-language-python", path=str(Path(found).parent)):
-        pytest.fail("no pulumi with its Python language host: put them on PATH or name their folder in HS_TEST_PULUMI_BIN")
-    return found
-
-
 @pytest.fixture
 def stack(
     tmp_path: Path,
-    pulumi: str,
     postgres: PostgresLab,
     rabbit: RabbitLab,
     postgresql_configuration: Properties,
     rabbitmq_configuration: Properties,
 ) -> Iterator[Stack]:
     """A new stack with the stand-in plugins installed; destroyed afterwards."""
-    (tmp_path / "state").mkdir()
-    (tmp_path / "program").mkdir()
-    for name in MODULES:
-        assert install(tmp_path / "home", name, load(name).version, cache=tmp_path / "cache") == "stand-in"
-    _unused_plugin(tmp_path / "home", "kubernetes")
-    (tmp_path / "program" / ".venv").symlink_to(sys.prefix)
-    (tmp_path / "program" / "Pulumi.yaml").write_text("name: providers\nruntime: {name: python, options: {virtualenv: .venv}}\n")
-    (tmp_path / "program" / "__main__.py").write_text(PROGRAM)
     pg, mq = postgresql_configuration, rabbitmq_configuration
     settings: Properties = {
         "name": f"t{secrets.token_hex(3)}",
@@ -141,9 +77,8 @@ def stack(
         },
         "rabbitmq": {"cacert_file": mq["cacertFile"], **{key: value for key, value in mq.items() if key != "cacertFile"}},
     }  # fmt: skip
-    made = Stack(tmp_path, pulumi, settings)
     postgres.name = rabbit.name = settings["name"]
-    made.pulumi("stack", "init", "test")
+    made = new_stack(tmp_path, PROGRAM, settings)
     yield made
     made.pulumi("destroy", "--yes", "--skip-preview")
 
@@ -230,13 +165,3 @@ def test_inputs_that_cannot_be_used_are_refused_before_anything_is_touched(stack
     said = stack.pulumi("preview", fine=False)
     assert "'TRUNCAT' is no privilege on a table" in said
     assert postgres.rows("SELECT 1 FROM pg_roles WHERE rolname LIKE %s", f"{stack.settings['name']}%") == []
-
-
-def _unused_plugin(home: Path, name: str) -> None:
-    """The language host asks for the plugin of every SDK in the virtual environment, used or not."""
-    from importlib.metadata import version
-
-    folder = home / "plugins" / f"resource-{name}-v{version(f'pulumi-{name}')}"
-    folder.mkdir(parents=True)
-    (folder / f"pulumi-resource-{name}").write_text("#!/bin/sh\nexit 1\n")
-    (folder / f"pulumi-resource-{name}").chmod(0o755)

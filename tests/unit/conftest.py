@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local import overlay
-from local.estate import Estate
+from local.estate import MACHINES, Estate
 from settings import load
 from settings.runners import PASSPHRASE
 
@@ -36,5 +36,5 @@ def local_settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HS_DATA", str(data))
         estate = Estate.load()
-        overlay.write(estate, references, charts)
+        overlay.write(estate, {name: str(estate.address(name)) for name in MACHINES}, references, charts)
         return estate.local_settings

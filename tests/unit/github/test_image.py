@@ -54,7 +54,9 @@ def test_production_s_build_finds_the_engine_and_every_plugin_among_the_pins() -
     pins = Toolchain().pins
     assert found(engine) == [pins["pulumi"].version.removeprefix("v")]
     wanted = {**STAND_IN_PLUGINS, "kubernetes": pins[image.KUBERNETES].version.removeprefix("v")}
-    assert dict(line.split() for line in found(plugins)) == wanted
+    lines = [line.split() for line in found(plugins)]
+    assert {line[0]: line[1] for line in lines} == wanted
+    assert [line[0] for line in lines if line[2:] == ["verse"]] == ["esxi-native"], "whose plugins are not Pulumi's own"
 
 
 @pytest.fixture

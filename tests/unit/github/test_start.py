@@ -22,7 +22,12 @@ def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Estate:
     found.secrets.ca_certificate.write_text("authority")
     found.acme_root.write_text("root")
     charts = {"cert-manager": Path("/a/chart"), "traefik": Path("/b/chart")}
-    overlay.write(found, {"reference-service": "service:1", "reference-ui": "ui:1", "flyway": "flyway:13"}, charts)
+    overlay.write(
+        found,
+        {"postgres": "172.30.9.10", "rabbitmq": "172.30.9.11"},
+        {"reference-service": "service:1", "reference-ui": "ui:1", "flyway": "flyway:13"},
+        charts,
+    )
     return found
 
 

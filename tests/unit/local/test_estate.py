@@ -18,6 +18,7 @@ REFERENCES = {
     "reference-ui": "highstreetly/reference-ui:bbb",
     "flyway": "flyway/flyway:13",
 }
+SERVERS = {"postgres": "172.30.7.10", "rabbitmq": "172.30.7.11"}
 CHARTS = {name: Path("charts") / name for name in ("cert-manager", "traefik", "metallb")}
 
 
@@ -75,9 +76,9 @@ def test_the_shell_is_told_where_a_password_is_and_not_what_it_is(estate: Estate
 
 
 def test_the_local_settings_name_machines_and_images_and_keep_what_was_loaded(estate: Estate) -> None:
-    overlay.write(estate, REFERENCES, CHARTS)
+    overlay.write(estate, SERVERS, REFERENCES, CHARTS)
     overlay.set_loaded(estate, "orders-api", "mine:dev")
-    overlay.write(estate, REFERENCES, CHARTS)
+    overlay.write(estate, SERVERS, REFERENCES, CHARTS)
     written = yaml.safe_load(estate.local_settings.read_text())
     found = written["environment"]
     assert found["public"]["address"] == "127.0.0.1"

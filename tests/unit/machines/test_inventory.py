@@ -7,13 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from local.machines.configure import MACHINES, UNITS
+from local.estate import MACHINES
+from local.machines.configure import UNITS
 from local.machines.inventory import GROUPS, Site, inventory, ssh_config
-from local.machines.machines import DEPLOY_USER
+from local.machines.machines import DEPLOY_USER, Machine
 
 ANSIBLE = Path(__file__).parents[3] / "ansible"
 SITE = Site(
-    addresses={"postgres": "172.30.0.10", "rabbitmq": "172.30.0.11"},
+    machines=[Machine("postgres", "172.30.0.10", "postgres"), Machine("rabbitmq", "172.30.0.11", "rabbitmq")],
     subnet="172.30.0.0/24",
     public_key="ssh-ed25519 AAAA highstreetly\n",
     private_key_file=Path("/data/secrets/id_ed25519"),
@@ -73,8 +74,8 @@ def test_ssh_knows_machines_by_name_and_believes_only_their_own_key() -> None:
 
 
 def test_ssh_asks_nobody_anything() -> None:
-    assert "BatchMode yes" in ssh_config(dataclasses.replace(SITE, addresses={}))
+    assert "BatchMode yes" in ssh_config(dataclasses.replace(SITE, machines=[]))
 
 
-def test_every_machine_has_a_group_and_a_unit_to_look_at() -> None:
+def test_every_role_of_a_machine_has_a_group_and_a_unit_to_look_at() -> None:
     assert set(MACHINES) == set(GROUPS) == set(UNITS)

@@ -7,10 +7,8 @@ import re
 
 import pytest
 
-from local.estate import Estate, EstateFile
-from local.machines.configure import MACHINES
+from local.estate import MACHINES, Estate, EstateFile
 from local.machines.image import pins
-from local.machines.machines import Machine
 from local.network import address_plan
 
 
@@ -22,13 +20,13 @@ def estate(subnet: str) -> Estate:
 @pytest.mark.parametrize("subnet", ["172.30.0.0/24", "10.1.2.0/27", "172.20.0.0/16"])
 def test_no_node_can_be_given_a_machines_address(subnet: str) -> None:
     gateway, dynamic = address_plan(ipaddress.IPv4Network(subnet))
-    fixed = [Machine.of(estate(subnet), name).address for name in MACHINES]
+    fixed = [estate(subnet).address(name) for name in MACHINES]
     assert gateway not in dynamic
     assert [address for address in fixed if address in dynamic or address == gateway] == []
 
 
 def test_machines_have_addresses_of_their_own() -> None:
-    addresses = [Machine.of(estate("172.30.8.0/24"), name).address for name in MACHINES]
+    addresses = [estate("172.30.8.0/24").address(name) for name in MACHINES]
     assert [str(address) for address in addresses] == ["172.30.8.10", "172.30.8.11"]
 
 
