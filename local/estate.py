@@ -29,9 +29,11 @@ PASSWORDS = (
 """The secret settings of the local estate's stacks, each generated."""
 STATE_PASSWORD = "pulumi_state_password"
 """The password of the role that keeps the state of shared stacks; no setting of a program."""
+BACKUP_SECRETS = ("spaces_access_key", "spaces_secret_key", "backup_passphrase")
+"""What opens the object storage, and what the backups in it are encrypted with; the machines are given them, and no program."""
 MACHINES = {"postgres": 10, "rabbitmq": 11}
-"""The data machines and their places in the subnet."""
-OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14}
+"""The data machines and the places in the subnet that esxi's stack is told to give them."""
+OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14, "spaces": 15}
 """What stands for the world outside, and its places in the subnet."""
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Pulumi.kind.yaml's ports of the ingress controller on the nodes; kind leads the host's own to them."""
@@ -82,7 +84,7 @@ class Secrets:
     dir: Path
 
     def __getattr__(self, name: str) -> str:
-        if name not in (*PASSWORDS, STATE_PASSWORD):
+        if name not in (*PASSWORDS, STATE_PASSWORD, *BACKUP_SECRETS):
             raise AttributeError(name)
         return (self.dir / name).read_text().strip()
 
@@ -172,8 +174,18 @@ class Estate:
         """The laptop's Pulumi state (file:// backend)."""
         return self.data_dir / "pulumi-state"
 
+    @property
+    def datacenter_settings(self) -> Path:
+        """The settings file that completes esxi/Pulumi.local.yaml on this machine."""
+        return self.data_dir / "datacenter.yaml"
+
+    @property
+    def machines_file(self) -> Path:
+        """What the stack of the machines made: its outputs, and the hash of what it was told."""
+        return self.data_dir / "machines.json"
+
     def address(self, machine: str) -> ipaddress.IPv4Address:
-        """The machine's own address on the estate's network."""
+        """The address on the estate's network that is meant for a machine."""
         return self.subnet[(MACHINES | OUTSIDE)[machine]]
 
     @property
@@ -200,7 +212,7 @@ class Estate:
 
 def _generate(found: Secrets, name: str) -> None:
     found.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for secret in (*PASSWORDS, STATE_PASSWORD):
+    for secret in (*PASSWORDS, STATE_PASSWORD, *BACKUP_SECRETS):
         _write_once(found.dir / secret, secrets.token_urlsafe(PASSWORD_BYTES) + "\n")
     if not found.ssh_private_key.with_suffix(".pub").exists():
         found.ssh_private_key.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What stands for the world outside: DigitalOcean with its name servers, an ACME server and a container registry.
+"""What stands for the world outside: DigitalOcean with its name servers and its object storage, an ACME server and a container registry.
 
 The latter two are in the places of Let's Encrypt and Docker Hub.
 """
@@ -14,6 +14,8 @@ from local.digitalocean import image as digitalocean_image
 from local.estate import Estate
 from local.registry import container as registry_container
 from local.registry import image as registry_image
+from local.spaces import container as spaces_container
+from local.spaces import image as spaces_image
 from local.toolchain import Toolchain
 from ops import console
 from ops.process import run
@@ -23,21 +25,24 @@ ACCOUNT_SECONDS = 60
 
 
 def prepare(toolchain: Toolchain) -> None:
-    """Have the engine hold the images of all three."""
+    """Have the engine hold the images of all four."""
     digitalocean_image.ensure_image()
     acme_image.ensure_image(toolchain)
     registry_image.ensure_image(toolchain)
+    spaces_image.ensure_image(toolchain)
 
 
 def start(estate: Estate, toolchain: Toolchain) -> None:
-    """Start all three and wait until they answer; a new ACME root makes the estate's older certificates be issued again."""
+    """Start all four and wait until they answer; a new ACME root makes the estate's older certificates be issued again."""
     with console.step("Starting what stands for DigitalOcean, Let's Encrypt and Docker Hub"):
         digitalocean_container.start(estate)
         acme_container.start(estate, toolchain)
         registry_container.start(estate, toolchain)
+        spaces_container.start(estate, toolchain)
         digitalocean_container.wait_until_healthy(estate)
         acme_container.wait_until_healthy(estate)
         registry_container.wait_until_healthy(estate)
+        spaces_container.wait_until_healthy(estate)
         root = acme_container.root_certificate(estate)
         if estate.acme_root.exists() and estate.acme_root.read_text() != root:
             forget_certificates(estate)
@@ -72,10 +77,11 @@ def _accounts(kubectl: list[str]) -> dict[str, str]:
 
 
 def delete(estate: Estate) -> None:
-    """Remove all three, with the zones and images they hold."""
+    """Remove all four, with the zones, images and backups they hold."""
     digitalocean_container.delete(estate)
     acme_container.delete(estate)
     registry_container.delete(estate)
+    spaces_container.delete(estate)
 
 
 __all__ = ["delete", "forget_certificates", "prepare", "start"]

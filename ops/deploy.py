@@ -145,6 +145,7 @@ def bring_up(
             result = run.stack.up(
                 message=message,
                 refresh=refresh or run.refresh,
+                run_program=(refresh or run.refresh) or None,  # else the state's providers ask, which name another machine's files
                 exclude=run.excluded,
                 on_event=progress.hear,
                 color="never",
@@ -226,7 +227,13 @@ def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
         if selected.broken_off:
             take_over(selected.stack, stack)
         try:
-            result = selected.stack.destroy(refresh=selected.refresh, on_event=progress.hear, color="never", suppress_progress=True)
+            result = selected.stack.destroy(
+                refresh=selected.refresh,
+                run_program=selected.refresh or None,
+                on_event=progress.hear,
+                color="never",
+                suppress_progress=True,
+            )
         except Exception as failed:
             why = "\n".join(progress.errors) or str(failed)[-2000:]
             raise PlatformError(

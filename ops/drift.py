@@ -95,7 +95,7 @@ def _looked_at(stack: str, root: Path, step: console.Step) -> list[EngineEvent]:
             step.note(f"{progress.finished} objects")
 
     try:
-        select(stack, root).stack.preview_refresh(on_event=hear, color="never", suppress_progress=True)
+        select(stack, root).stack.preview_refresh(run_program=True, on_event=hear, color="never", suppress_progress=True)
     except Exception as failed:
         raise PlatformError(
             f"What differs in {stack} cannot be told; nothing was touched.",

@@ -59,7 +59,12 @@ def look_ahead(
         run = make_ready(settings, folder, step, images=images, keep_databases=keep_databases)
         try:
             run.stack.preview(
-                on_event=hear, exclude=run.excluded, refresh=(refresh or run.refresh) or None, color="never", suppress_progress=True
+                on_event=hear,
+                exclude=run.excluded,
+                refresh=(refresh or run.refresh) or None,
+                run_program=(refresh or run.refresh) or None,
+                color="never",
+                suppress_progress=True,
             )
         except Exception as failed:
             raise PlatformError(

@@ -21,6 +21,13 @@ from local.estate import CHECKOUT
 from local.machines.configure import Controller
 from tests.hosts.machine import Machine
 
+BACKUP_SECRETS = {
+    "postgres_backup_access_key": "spaces_access_key",
+    "postgres_backup_secret_key": "spaces_secret_key",
+    "postgres_backup_passphrase": "backup_passphrase",
+}
+"""The files of the estate's secrets, by the names of the plays' environment variables in lower case."""
+
 
 @pytest.fixture(scope="session")
 def estate_dir() -> Path:
@@ -52,9 +59,16 @@ def subnet(controller: Controller) -> str:
 
 
 @pytest.fixture(scope="session")
-def secrets(estate_dir: Path) -> dict[str, str]:
-    """The admin passwords."""
-    return {name: (estate_dir / "secrets" / name).read_text().strip() for name in ("postgres_admin_password", "rabbitmq_admin_password")}
+def backup_secrets(estate_dir: Path) -> dict[str, str]:
+    """What opens the object storage and the backups in it, by the names of the plays' environment variables."""
+    return {name: (estate_dir / "secrets" / file).read_text().strip() for name, file in BACKUP_SECRETS.items()}
+
+
+@pytest.fixture(scope="session")
+def secrets(estate_dir: Path, backup_secrets: dict[str, str]) -> dict[str, str]:
+    """All that a play of the roles is given."""
+    passwords = ("postgres_admin_password", "rabbitmq_admin_password")
+    return {name: (estate_dir / "secrets" / name).read_text().strip() for name in passwords} | backup_secrets
 
 
 @pytest.fixture(scope="session")

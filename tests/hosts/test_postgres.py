@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import time
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,34 +153,31 @@ def test_text_is_ordered_independently_of_the_systems_library(database: Connecti
     assert row == ("C.UTF-8", "UTF8")
 
 
-def test_a_finished_segment_of_the_log_reaches_the_archive(postgres: Machine) -> None:
-    as_superuser(postgres, "create table if not exists archive_probe (at timestamptz)")
-    as_superuser(postgres, "insert into archive_probe values (now())")
-    segment = as_superuser(postgres, "select pg_walfile_name(pg_switch_wal())")
-    as_superuser(postgres, "drop table archive_probe")
-    archived = postgres.file(f"/var/lib/postgresql/wal-archive/{segment}.gz")
-    deadline = time.monotonic() + 20
-    while not archived.exists and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert archived.exists
-    assert (archived.user, archived.mode) == ("postgres", 0o600)
-    assert int(postgres.check_output(f"gunzip -c {archived.path} | wc -c")) == 16 * 1048576
+@pytest.fixture(scope="module")
+def archive_script(controller: Controller, postgres: Machine) -> Iterator[str]:
+    """The script that archives on a machine without a repository, as the role would put it there; it keeps in /tmp/archive."""
+    postgres.check_output("install -d -o postgres -g postgres -m 0700 /tmp/archive")
+    template = controller.roles / "roles" / "postgres" / "templates" / "archive-wal.j2"
+    command: list[str | Path] = [controller.program("ansible"), "postgres", "--inventory", controller.inventory, "--become"]
+    command += ["--module-name", "ansible.builtin.template", "--args", f"src={template} dest=/tmp/archive/archive-wal mode=0755"]
+    command += ["--extra-vars", json.dumps({"postgres_archive_directory": "/tmp/archive", "postgres_archive_keep_days": 0})]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(controller.roles / "ansible.cfg"), "VIRTUAL_ENV": ""}
+    subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
+    yield "sudo -u postgres /tmp/archive/archive-wal"
+    postgres.run("rm -rf /tmp/archive /tmp/one /tmp/two")
 
 
-def test_the_archive_takes_the_same_segment_twice_and_never_overwrites_another(postgres: Machine) -> None:
-    name, folder = "F" * 24, "/var/lib/postgresql/wal-archive"
-    archive = "sudo -u postgres /usr/local/sbin/archive-wal"
+def test_an_archive_without_a_repository_takes_a_segment_twice_and_never_overwrites_another(postgres: Machine, archive_script: str) -> None:
+    name = "F" * 24
     postgres.check_output("sudo -u postgres sh -c 'echo one > /tmp/one; echo two > /tmp/two'")
-    try:
-        assert postgres.run(f"{archive} /tmp/one {name}").succeeded
-        assert postgres.run(f"{archive} /tmp/one {name}").succeeded
-        refused = postgres.run(f"{archive} /tmp/two {name}")
-        assert refused.failed
-        assert "holds another segment" in refused.stderr
-        assert postgres.check_output(f"gunzip -c {folder}/{name}.gz") == "one"
-        assert postgres.run(f"ls {folder} | grep partial").failed
-    finally:
-        postgres.run(f"rm -f {folder}/{name}.gz /tmp/one /tmp/two")
+    assert postgres.run(f"{archive_script} /tmp/one {name}").succeeded
+    assert postgres.run(f"{archive_script} /tmp/one {name}").succeeded
+    refused = postgres.run(f"{archive_script} /tmp/two {name}")
+    assert refused.failed
+    assert "holds another segment" in refused.stderr
+    assert postgres.check_output(f"gunzip -c /tmp/archive/{name}.gz") == "one"
+    assert postgres.file(f"/tmp/archive/{name}.gz").mode == 0o600
+    assert postgres.run("ls /tmp/archive | grep partial").failed
 
 
 def test_the_admin_role_makes_databases_and_roles_and_is_no_superuser(database: Connection) -> None:

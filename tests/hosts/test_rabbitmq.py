@@ -159,6 +159,35 @@ def test_definitions_are_exported_for_the_backup(rabbitmq: Machine) -> None:
     assert rabbitmq.service("rabbitmq-definitions.timer").is_enabled
 
 
+def test_exported_definitions_reach_the_store_encrypted_and_can_be_read_again(rabbitmq: Machine) -> None:
+    rabbitmq.check_output("systemctl start rabbitmq-definitions.service")
+    exported = rabbitmq.check_output("ls -t /var/backups/rabbitmq | head -n 1")
+    stored = rabbitmq.check_output("sudo -u rabbitmq rabbitmq-backup list").split()
+    assert stored[-1] == f"{exported}.enc"
+    assert len(stored) <= 30
+    shown = json.loads(rabbitmq.check_output("sudo -u rabbitmq rabbitmq-backup show %s", stored[-1]))
+    assert "platform" in [user["name"] for user in shown["users"]]
+    store = "sudo -u rabbitmq s3cmd --config=/etc/rabbitmq-backup/s3cfg --quiet --no-progress get"
+    assert rabbitmq.check_output(f"{store} s3://highstreetly-backups/rabbitmq/{stored[-1]} - | head -c 8") == "Salted__"
+
+
+def test_the_stores_keys_are_where_only_rabbitmqs_account_reads_them(
+    controller: Controller, rabbitmq: Machine, backup_secrets: dict[str, str]
+) -> None:
+    folder = rabbitmq.file("/etc/rabbitmq-backup")
+    assert (folder.user, folder.group, folder.mode) == ("root", "rabbitmq", 0o750)
+    for name in ("settings", "s3cfg", "passphrase"):
+        settings = rabbitmq.file(f"/etc/rabbitmq-backup/{name}")
+        assert (settings.user, settings.group, settings.mode) == ("root", "rabbitmq", 0o640)
+    places = "/etc /var/log /var/lib/rabbitmq /var/backups /home /root"
+    found = {name: files_that_hold(controller, "rabbitmq", secret, places) for name, secret in backup_secrets.items()}
+    assert found == {
+        "postgres_backup_access_key": ["/etc/rabbitmq-backup/s3cfg"],
+        "postgres_backup_secret_key": ["/etc/rabbitmq-backup/s3cfg"],
+        "postgres_backup_passphrase": ["/etc/rabbitmq-backup/passphrase"],
+    }
+
+
 def test_the_password_is_in_no_file_and_no_log(controller: Controller, secrets: dict[str, str]) -> None:
     places = "/etc /var/log /var/lib/rabbitmq /home /root"
     assert files_that_hold(controller, "rabbitmq", secrets["rabbitmq_admin_password"], places) == []
