@@ -1,4 +1,4 @@
-"""The local estate's commands: up, down, doctor, load, env, trust, test, bench."""
+"""The local estate's commands: up, down, doctor, load, env, trust, test, bench, restore-server."""
 
 from __future__ import annotations
 
@@ -137,8 +137,23 @@ def bench() -> None:
     run_bench()
 
 
+def restore_server(
+    at: Annotated[str, typer.Option("--at", help="a time with its zone, for example 2026-11-23T14:00:00Z, or latest")] = "latest",
+) -> None:
+    """Fill a new database machine of the local estate from its backups. A machine whose data has served is never restored over."""
+    from datetime import UTC, datetime
+
+    from local.environment import prepare
+    from local.machines.restore import restore, target
+
+    wanted = target(at, datetime.now(UTC))
+    prepare("kind")
+    restore(Estate.load(), wanted)
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the local estate's commands to the command line."""
     for command in (up, down, destroy, doctor, load, env, trust, bench):
         app.command()(command)
     app.command(name="test")(run_tests)
+    app.command(name="restore-server")(restore_server)

@@ -96,7 +96,7 @@ def configure(estate: Estate, *, force: bool = False) -> Recap:
     Raises PlatformError naming the machine, the task and what it said when a task failed.
     """
     here = controller(estate)
-    secrets = _secrets(estate)
+    secrets = play_secrets(estate)
     wanted = _fingerprint(here, estate, secrets)
     states = _states(here, machines_in(outputs_of(estate)))
     if not force and all(state.get("applied") == wanted and state.get("active") for state in states):
@@ -137,7 +137,8 @@ def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], n
     return heard
 
 
-def _secrets(estate: Estate) -> dict[str, str]:
+def play_secrets(estate: Estate) -> dict[str, str]:
+    """What a play of the roles is given as environment variables."""
     return {
         "POSTGRES_ADMIN_PASSWORD": estate.secrets.postgres_admin_password,
         "POSTGRES_STATE_PASSWORD": estate.secrets.pulumi_state_password,
@@ -231,4 +232,4 @@ def parse_state(answer: str) -> dict[str, Any]:
     return {"applied": applied.strip(), "active": active.strip() == "active", "fact": parsed}
 
 
-__all__ = ["UNITS", "Controller", "configure", "controller", "parse_state", "play", "question"]
+__all__ = ["UNITS", "Controller", "configure", "controller", "parse_state", "play", "play_secrets", "question"]

@@ -15,7 +15,7 @@ from cli import app
 from docs.generate import page as configuration
 from tests.unit.docs.source import ROOT, files, pages, text
 
-COMMAND = re.compile(r"\./hs ([a-z]+)((?: +(?:[\w.:<>/-]+|\[[^\]]*\]))*)")
+COMMAND = re.compile(r"\./hs ([a-z-]+)((?: +(?:[\w.:<>/-]+|\[[^\]]*\]))*)")
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 MAKE = re.compile(r"(?:`|^ {4})make ([a-z]+)", re.MULTILINE)
 VARIABLE = re.compile(r"\b(?:HS|HIGHSTREETLY)_[A-Z_]+\b")
