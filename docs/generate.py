@@ -19,6 +19,8 @@ from pydantic.fields import FieldInfo  # noqa: E402 - after the path is set
 
 from settings import load, runners, vocabulary  # noqa: E402 - after the path is set
 from settings.catalogue import Catalogue  # noqa: E402 - after the path is set
+from settings.datacenter import load as datacenter  # noqa: E402 - after the path is set
+from settings.datacenter.model import ROLES, Datacenter  # noqa: E402 - after the path is set
 from settings.environment import ClusterSettings, EnvironmentSettings  # noqa: E402 - after the path is set
 from settings.vocabulary import Model  # noqa: E402 - after the path is set
 
@@ -27,9 +29,20 @@ SECRETS = """\
 The administrators' are needed where the stack holds an environment, the token where it has zones or public names, the webhooks'
 where it is public, the runners' where the cluster has them. Set one with `pulumi config set --secret`, or by its variable, which
 comes first."""
+DATACENTER = f"""\
+`{datacenter.FOLDER}/Pulumi.<stack>.yaml` says under `config`, as `{datacenter.PROJECT}:{datacenter.DATACENTER}`, what the hosts are
+and which machines there shall be. The environments and the cluster take their addresses from the stack `{datacenter.DATACENTER}`.
+Each host's password is a secret, `pulumi config set --secret {datacenter.PASSWORD}HOST --cwd {datacenter.FOLDER}`, or the variable
+`{datacenter.PASSWORD_VARIABLE}HOST`."""
 TARGET = ROOT / "docs" / "configuration.md"
 HEADER = "| key | type | default | meaning |\n|---|---|---|---|"
-WORDS = {"str": "text", "int": "whole number", "bool": "true or false", "WebhookName": "webhook"}
+WORDS = {
+    "str": "text",
+    "int": "whole number",
+    "bool": "true or false",
+    "WebhookName": "webhook",
+    "Role": " or ".join(f"`{role}`" for role in ROLES),
+}
 REQUIRED = "must be given"
 
 INTRODUCTION = """\
@@ -95,10 +108,10 @@ def _type(written: str, field: FieldInfo) -> str:
     if found := re.fullmatch(r"dict\[(\w+), tuple\[(\w+), \.\.\.\]\]", bare):
         return f"mapping of {WORDS.get(found[1], found[1])} to lists of {found[2]}"
     if found := re.fullmatch(r"Literal\[(.*)\]", bare):
-        return found[1].replace('"', "`").replace(", ", " or ")
+        return re.sub("[\"']", "`", found[1]).replace(", ", " or ")
     if found := re.fullmatch(r"dict\[(\w+), (\w+)\]", bare):
         value = WORDS.get(found[2], found[2] if hasattr(vocabulary, found[2]) else "keys below")
-        return f"mapping of {found[1]} to {value}"
+        return f"mapping of {WORDS.get(found[1], found[1])} to {value}"
     if not hasattr(vocabulary, bare):
         return WORDS.get(bare, "keys below") + _range(field.metadata)
     return bare
@@ -118,7 +131,9 @@ def _default(field: FieldInfo, given: Model | None, default: object) -> str:
         return ""
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return ", ".join(f"`{part}`" for part in default) if isinstance(default, tuple) else f"`{default}`"
+    if isinstance(default, tuple):
+        return ", ".join(f"`{' to '.join(map(str, vars(part).values())) if isinstance(part, Model) else part}`" for part in default)
+    return f"`{default}`" if default != "" else "none"
 
 
 def _meaning(written: str, field: FieldInfo, inner: type[Model] | None) -> str:
@@ -176,8 +191,12 @@ def page() -> str:
         f"\n### Secrets\n\n{SECRETS}\n",
         "| key | environment variable | meaning |\n|---|---|---|",
         *(f"| `{prefix}{name}` | `{load.PROJECT.upper()}_{name.upper()}` | {text} |" for name, text in secrets().items()),
-        f"\n## Local settings\n\nThe environment variable `{variable}` names a YAML file with `environment` and `cluster`;",
-        "its keys are laid over those of the stack file. `./hs up` writes one for the local estate, and `./hs env` prints the variable.",
+        f"\n## The datacenter\n\n{DATACENTER}\n",
+        HEADER,
+        *map(str, rows(Datacenter)),
+        f"\n## Local settings\n\nThe environment variable `{variable}` names a YAML file with `environment` and `cluster`,",
+        "or `datacenter`; its keys are laid over those of the stack file. `./hs up` writes one for the local estate,",
+        "and `./hs env` prints the variable.",
         "\n## Types\n\n| type | meaning | range |\n|---|---|---|",
         *_type_lines(),
         "",

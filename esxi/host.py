@@ -17,7 +17,7 @@ TYPE = "platform:esxi:Host"
 class HostArgs:
     """What a host is made from."""
 
-    host: model.Host
+    host: model.EsxiHost
     password: pulumi.Input[str] = field(repr=False)
     network: model.PlatformNetwork
     resource_pools: Mapping[str, model.ResourcePool]

@@ -20,6 +20,11 @@ _PATH = re.compile(r"/[A-Za-z0-9._~/-]*")
 _URL = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _NAMESERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
 _EMAIL = re.compile(r"[^@\s]+@[a-z0-9.-]+\.[a-z]{2,}")
+_RANGE = re.compile(r"(\S+?)\s*-\s*(\S+)")
+_MAC = re.compile(r"00:50:56:[0-3][0-9a-f]:[0-9a-f]{2}:[0-9a-f]{2}")
+_SERVER = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa|sk-\S+) [A-Za-z0-9+/=]+( .*)?")
+_FINGERPRINT = re.compile(r"([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}")
 
 
 class Model(BaseModel):
@@ -96,6 +101,41 @@ def _email(value: str) -> str:
     return value
 
 
+def _range(value: str) -> str:
+    match = _RANGE.fullmatch(value)
+    try:
+        first, last = (IPv4Address(part) for part in match.groups()) if match else (None, None)
+    except ValueError:
+        first = last = None
+    if first is None or last is None or first > last:
+        raise ValueError(f"{value!r} is not a range of addresses; write the first and the last, for example 10.10.0.80-10.10.0.89")
+    return f"{first}-{last}"
+
+
+def _mac(value: str) -> str:
+    if not _MAC.fullmatch(value.lower()):
+        raise ValueError(f"{value!r} is not a MAC address for a VM; use VMware's own range, for example 00:50:56:00:00:1f")
+    return value.lower()
+
+
+def _server(value: str) -> str:
+    if not _SERVER.fullmatch(value):
+        raise ValueError(f"{value!r} is neither an address nor a name; for example 10.10.9.11")
+    return value
+
+
+def _key(value: str) -> str:
+    if not _KEY.fullmatch(value.strip()):
+        raise ValueError("not a public SSH key; write the whole line of the .pub file, for example ssh-ed25519 AAAA… ada")
+    return value.strip()
+
+
+def _fingerprint(value: str) -> str:
+    if not _FINGERPRINT.fullmatch(value):
+        raise ValueError(f"{value!r} is not a SHA-256 fingerprint; openssl x509 -noout -fingerprint -sha256 prints it")
+    return value.replace(":", "").lower()
+
+
 Name = Annotated[str, AfterValidator(_name)]
 """A bounded context, UI or environment: part of database, vhost, role and namespace names."""
 
@@ -132,6 +172,21 @@ Address = IPv4Address
 Network = IPv4Network
 """Addresses in one range, for example 203.0.113.0/24."""
 
+AddressRange = Annotated[str, AfterValidator(_range)]
+"""The first and the last of neighbouring addresses."""
+
+MacAddress = Annotated[str, AfterValidator(_mac)]
+"""A MAC address of the range that VMware keeps for those given by hand: 00:50:56:00:00:00 to 00:50:56:3f:ff:ff."""
+
+Server = Annotated[str, AfterValidator(_server)]
+"""Where a host is managed."""
+
+PublicKey = Annotated[str, AfterValidator(_key)]
+"""A public SSH key as it stands in authorized_keys."""
+
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+"""The SHA-256 of a certificate, with or without colons."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 """A TCP port."""
 
@@ -143,6 +198,9 @@ Millicores = Annotated[int, Field(ge=1, le=256_000)]
 
 Mebibytes = Annotated[int, Field(ge=1, le=4_194_304)]
 """2^20 bytes."""
+
+Gibibytes = Annotated[int, Field(ge=1, le=1_048_576)]
+"""2^30 bytes."""
 
 Kibibytes = Annotated[int, Field(ge=1, le=1_048_576)]
 """2^10 bytes."""
