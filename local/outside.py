@@ -8,14 +8,12 @@ from __future__ import annotations
 import tenacity
 
 from local.acme import container as acme_container
-from local.acme import image as acme_image
+from local.addons import program_image
 from local.digitalocean import container as digitalocean_container
 from local.digitalocean import image as digitalocean_image
 from local.estate import Estate
 from local.registry import container as registry_container
-from local.registry import image as registry_image
 from local.spaces import container as spaces_container
-from local.spaces import image as spaces_image
 from local.toolchain import Toolchain
 from ops import console
 from ops.process import run
@@ -27,9 +25,8 @@ ACCOUNT_SECONDS = 60
 def prepare(toolchain: Toolchain) -> None:
     """Have the engine hold the images of all four."""
     digitalocean_image.ensure_image()
-    acme_image.ensure_image(toolchain)
-    registry_image.ensure_image(toolchain)
-    spaces_image.ensure_image(toolchain)
+    for container in (acme_container, registry_container, spaces_container):
+        program_image.ensure_own(toolchain, container.PROGRAM)
 
 
 def start(estate: Estate, toolchain: Toolchain) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 
 from local import container
-from local.acme import image
+from local.addons import program_image
+from local.addons.program_image import Program
 from local.certificates import server_certificate
 from local.estate import Estate
 from local.toolchain import Toolchain
@@ -17,6 +18,7 @@ from ops.errors import PlatformError
 
 MACHINE = "acme"
 TITLE = "The ACME server"
+PROGRAM = Program("pebble", "pebble")
 PLACE = 13
 """Its place in the estate's subnet."""
 NAMESERVER_PLACE = 12
@@ -52,7 +54,7 @@ def start(estate: Estate, toolchain: Toolchain | None = None) -> None:
     A server that starts forgets its accounts and makes a new root. Raises PlatformError when it does not start; it does not wait until
     it answers.
     """
-    tag, folder = image.ensure_image(toolchain or Toolchain()), _configure(estate)
+    tag, folder = program_image.ensure_own(toolchain or Toolchain(), PROGRAM), _configure(estate)
     wanted = container.Start(image=tag, memory_mib=MEMORY_MIB, options=_options(folder), arguments=_arguments(estate), files=(folder,))
     container.start(estate, MACHINE, TITLE, wanted)
 
@@ -129,4 +131,14 @@ def _options(folder: Path) -> list[str]:
     ]
 
 
-__all__ = ["address", "configuration", "delete", "directory_url", "is_healthy", "root_certificate", "start", "wait_until_healthy"]
+__all__ = [
+    "PROGRAM",
+    "address",
+    "configuration",
+    "delete",
+    "directory_url",
+    "is_healthy",
+    "root_certificate",
+    "start",
+    "wait_until_healthy",
+]

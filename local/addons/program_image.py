@@ -61,4 +61,16 @@ def ensure(toolchain: Toolchain, program: Program, tag: str, *, official: bool) 
     image_store.ensure_image(tag, made_from, make, official=official)
 
 
-__all__ = ["NONROOT", "ROOT", "Program", "ensure", "pins"]
+def own_tag(toolchain: Toolchain, program: Program) -> str:
+    """The name of a program's image that nobody publishes; its tag is the hash of what it is made from."""
+    return f"highstreetly/{program.name}:{pins(toolchain, program)}"
+
+
+def ensure_own(toolchain: Toolchain, program: Program) -> str:
+    """Have the engine hold the image that nobody publishes: as it is, from the cache, or made (minutes); returns its name."""
+    tag = own_tag(toolchain, program)
+    ensure(toolchain, program, tag, official=False)
+    return tag
+
+
+__all__ = ["NONROOT", "ROOT", "Program", "ensure", "ensure_own", "own_tag", "pins"]

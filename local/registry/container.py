@@ -8,13 +8,16 @@ import httpx
 import yaml
 
 from local import container
+from local.addons import program_image
+from local.addons.program_image import ROOT, Program
 from local.estate import Estate
-from local.registry import image
 from local.toolchain import Toolchain
 from ops.process import run
 
 MACHINE = "registry"
 TITLE = "The container registry"
+PROGRAM = Program("registry", "registry", ROOT)
+"""Root, because its volume is: without a capability it is nothing more than the volume's owner."""
 PORT = 5000
 MEMORY_MIB = 256
 ANSWER_SECONDS = 3
@@ -38,7 +41,7 @@ def start(estate: Estate, toolchain: Toolchain | None = None) -> None:
 
     Its images outlive it. Raises PlatformError when it does not start; it does not wait until it answers.
     """
-    tag, folder = image.ensure_image(toolchain or Toolchain()), _configure(estate)
+    tag, folder = program_image.ensure_own(toolchain or Toolchain(), PROGRAM), _configure(estate)
     wanted = container.Start(
         image=tag,
         memory_mib=MEMORY_MIB,
@@ -98,4 +101,4 @@ def _options(estate: Estate, folder: Path) -> list[str]:
     ]
 
 
-__all__ = ["configuration", "delete", "is_healthy", "start", "url", "volume", "wait_until_healthy"]
+__all__ = ["PROGRAM", "configuration", "delete", "is_healthy", "start", "url", "volume", "wait_until_healthy"]

@@ -13,15 +13,18 @@ from pathlib import Path
 import httpx
 
 from local import container
+from local.addons import program_image
+from local.addons.program_image import ROOT, Program
 from local.certificates import server_certificate
 from local.estate import Estate
-from local.spaces import image
 from local.toolchain import Toolchain
 from ops.errors import PlatformError
 from ops.process import run
 
 MACHINE = "spaces"
 TITLE = "The object storage"
+PROGRAM = Program("versitygw", "versitygw", ROOT)
+"""Root, because its volume is: without a capability it is nothing more than the volume's owner."""
 REGION = "ams3"
 ENDPOINT = f"{REGION}.digitaloceanspaces.com"
 """The name of the real one: https://docs.digitalocean.com/products/spaces/reference/s3-compatibility/."""
@@ -51,7 +54,7 @@ def start(estate: Estate, toolchain: Toolchain | None = None) -> None:
 
     Its objects outlive it. Raises PlatformError when it does not start; it does not wait until it answers.
     """
-    tag, folder = image.ensure_image(toolchain or Toolchain()), _configure(estate)
+    tag, folder = program_image.ensure_own(toolchain or Toolchain(), PROGRAM), _configure(estate)
     wanted = container.Start(image=tag, memory_mib=MEMORY_MIB, options=_options(estate, folder), arguments=ARGUMENTS, files=(folder,))
     container.start(estate, MACHINE, TITLE, wanted)
 
@@ -141,4 +144,16 @@ def _options(estate: Estate, folder: Path) -> list[str]:
     ]
 
 
-__all__ = ["BUCKET", "ENDPOINT", "REGION", "delete", "ensure_bucket", "is_healthy", "start", "url", "volume", "wait_until_healthy"]
+__all__ = [
+    "PROGRAM",
+    "BUCKET",
+    "ENDPOINT",
+    "REGION",
+    "delete",
+    "ensure_bucket",
+    "is_healthy",
+    "start",
+    "url",
+    "volume",
+    "wait_until_healthy",
+]

@@ -79,5 +79,5 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
     monkeypatch.setattr(shared, "run", run)
     monkeypatch.setattr(shared, "ensure_network", lambda _estate: None)
-    monkeypatch.setattr("local.acme.image.ensure_image", lambda _toolchain: "highstreetly/pebble:0123456789abcdef")
+    monkeypatch.setattr("local.addons.program_image.ensure_own", lambda _toolchain, _program: "highstreetly/pebble:0123456789abcdef")
     return commands

@@ -12,11 +12,10 @@ import pytest
 import yaml
 
 from local import container as shared
+from local.addons import program_image
 from local.cluster import mirror
 from local.estate import Estate, EstateFile
-from local.registry import container, image
-from local.toolchain import Toolchain
-from local.toolchain.pins import read_pins
+from local.registry import container
 from tests.unit.registry.server import Registry, serve
 
 
@@ -47,7 +46,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module in (shared, container):
         monkeypatch.setattr(module, "run", run)
     monkeypatch.setattr(shared, "ensure_network", lambda _estate: None)
-    monkeypatch.setattr(image, "ensure_image", lambda _toolchain: "highstreetly/registry:0123456789abcdef")
+    monkeypatch.setattr(program_image, "ensure_own", lambda _toolchain, _program: "highstreetly/registry:0123456789abcdef")
     return commands
 
 
@@ -88,7 +87,9 @@ def test_one_with_something_else_is_replaced_and_its_images_stay(
 ) -> None:
     container.start(estate)
     changes: dict[str, Callable[[], None]] = {
-        "image": lambda: monkeypatch.setattr(image, "ensure_image", lambda _toolchain: "highstreetly/registry:fedcba9876543210"),
+        "image": lambda: monkeypatch.setattr(
+            program_image, "ensure_own", lambda _toolchain, _program: "highstreetly/registry:fedcba9876543210"
+        ),
         "settings": lambda: monkeypatch.setattr(container, "configuration", lambda: "version: 0.1\n"),
         "memory": lambda: monkeypatch.setattr(container, "MEMORY_MIB", 64),
     }
@@ -116,14 +117,6 @@ def test_it_is_healthy_when_its_api_answers(estate: Estate, monkeypatch: pytest.
         server.shutdown()
         server.server_close()
     assert not container.is_healthy(estate)
-
-
-def test_its_images_name_changes_with_what_it_is_made_from(tmp_path: Path) -> None:
-    pins = read_pins()
-    newer = pins | {"registry": pins["registry"].model_copy(update={"version": "v3.2.0"})}
-    names = {image.tag(Toolchain(which, tmp_path)) for which in (pins, newer)}
-    assert len(names) == 2
-    assert all(name.startswith("highstreetly/registry:") for name in names)
 
 
 def test_every_node_is_told_to_ask_the_registry_first_and_docker_hub_then(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 
 from local import container as shared
+from local.addons import program_image
 from local.certificates import server_certificate
 from local.estate import Estate, EstateFile
-from local.spaces import container, image
-from local.toolchain import Toolchain
-from local.toolchain.pins import read_pins
+from local.spaces import container
 from ops.errors import PlatformError
 
 
@@ -73,7 +72,7 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Storage:
     for module in (shared, container):
         monkeypatch.setattr(module, "run", found.run)
     monkeypatch.setattr(shared, "ensure_network", lambda _estate: None)
-    monkeypatch.setattr(image, "ensure_image", lambda _toolchain: "highstreetly/versitygw:0123456789abcdef")
+    monkeypatch.setattr(program_image, "ensure_own", lambda _toolchain, _program: "highstreetly/versitygw:0123456789abcdef")
     return found
 
 
@@ -136,7 +135,9 @@ def test_one_with_something_else_is_replaced_and_its_objects_stay(
 ) -> None:
     container.start(estate)
     changes: dict[str, Callable[[], object]] = {
-        "image": lambda: monkeypatch.setattr(image, "ensure_image", lambda _toolchain: "highstreetly/versitygw:fedcba9876543210"),
+        "image": lambda: monkeypatch.setattr(
+            program_image, "ensure_own", lambda _toolchain, _program: "highstreetly/versitygw:fedcba9876543210"
+        ),
         "key": lambda: (estate.secrets.dir / "spaces_secret_key").write_text("another\n"),
         "memory": lambda: monkeypatch.setattr(container, "MEMORY_MIB", 64),
     }
@@ -179,11 +180,3 @@ def test_a_bucket_that_is_not_there_afterwards_is_said(estate: Estate, served: S
     served.made = 404
     with pytest.raises(PlatformError, match="The bucket highstreetly-backups is not there"):
         container.wait_until_healthy(estate)
-
-
-def test_its_images_name_changes_with_what_it_is_made_from(tmp_path: Path) -> None:
-    pins = read_pins()
-    newer = pins | {"versitygw": pins["versitygw"].model_copy(update={"version": "v1.9.0"})}
-    names = {image.tag(Toolchain(which, tmp_path)) for which in (pins, newer)}
-    assert len(names) == 2
-    assert all(name.startswith("highstreetly/versitygw:") for name in names)
