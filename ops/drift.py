@@ -73,10 +73,11 @@ def drift(stack: str, root: Path = ROOT) -> list[Drift]:
     """
     settings = validated(stack, root)
     with turn_of(stack, "drift") as state:
-        if not state.checkpoint(stack).get("resources"):
+        deployed = {resource["urn"] for resource in state.checkpoint(stack).get("resources") or ()}
+        if not deployed:
             raise InputError(f"Nothing of {stack} is deployed: nothing can differ.", remedy=f"./hs up {stack}")
         with console.step(f"Comparing {stack} with what was deployed") as step:
-            found = find(_looked_at(stack, root, step))
+            found = find(event for event in _looked_at(stack, root, step) if _urn(event) in deployed)
             if settings.environment:
                 step.note("looking for rights that others have")
                 found += [given(right) for right in foreign_rights(owners(stack), settings.ca_certificate_path)]
@@ -95,6 +96,7 @@ def _looked_at(stack: str, root: Path, step: console.Step) -> list[EngineEvent]:
             step.note(f"{progress.finished} objects")
 
     try:
+        # The program's own providers ask: the state's name the CA's file where the last deploy had it, which may be gone.
         select(stack, root).stack.preview_refresh(run_program=True, on_event=hear, color="never", suppress_progress=True)
     except Exception as failed:
         raise PlatformError(
@@ -105,10 +107,20 @@ def _looked_at(stack: str, root: Path, step: console.Step) -> list[EngineEvent]:
     return events
 
 
+def _urn(event: EngineEvent) -> str:
+    return event.res_outputs_event.metadata.urn if event.res_outputs_event else ""
+
+
 def find(events: Iterable[EngineEvent]) -> list[Drift]:
-    """The drift that the events of a refresh tell of, by owner."""
-    results = [event.res_outputs_event.metadata for event in events if event.res_outputs_event]
-    found = [one for metadata in results if is_object(metadata) and (one := _drift_of(metadata))]
+    """The drift that the events of a refresh tell of, by owner.
+
+    The first event of an object tells what was found; of one that is missing a second one follows, because the program still declares it.
+    """
+    results: dict[str, StepEventMetadata] = {}
+    for event in events:
+        if event.res_outputs_event:
+            results.setdefault(event.res_outputs_event.metadata.urn, event.res_outputs_event.metadata)
+    found = [one for metadata in results.values() if is_object(metadata) and (one := _drift_of(metadata))]
     return sorted(found, key=lambda one: (one.about.owner, one.about.kind, one.about.name))
 
 

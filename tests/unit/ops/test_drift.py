@@ -225,3 +225,11 @@ def test_a_field_that_was_never_declared_is_told_from_what_is_there() -> None:
     role = {"name": "test_shops_app"}
     event = looked_at("update", "Role", "r", old=role, new=role, live={**role, "roles": ["test_orders_owner"]}, paths=("roles",))
     assert lines(event) == ["test_shops_app: database role: roles test_orders_owner added"]
+
+
+def test_what_is_missing_is_told_once_although_the_program_still_declares_it() -> None:
+    declared = {"metadata": {"name": "orders"}, "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 8080}]}]}}
+    gone = looked_at("delete", "NetworkPolicy", "orders", old=declared, of=ORDERS_API)
+    declared_again = looked_at("same", "NetworkPolicy", "orders", old=declared, new=declared, live={}, of=ORDERS_API)
+    assert len(find([gone, declared_again])) == 1
+    assert find([gone, declared_again])[0].as_json()["drift"] == "missing"
