@@ -14,10 +14,15 @@ from settings.datacenter.place import Placed
 TYPE = "platform:esxi:Machine"
 GUEST = "debian12-64"
 """ESXi 8's name for it (vSphere API, VirtualMachineGuestOsIdentifier); it chooses the virtual hardware's defaults."""
+VIRTUAL_HARDWARE = 20
+"""ESXi 8.0's (https://knowledge.broadcom.com/external/article/315655); without it the SDK would have 13 of ESXi 6.5 written."""
 ROOT_POOL = "/"
 FIRST_START_ONLY = ["info", "notes", "cloneFromVirtualMachine"]
 """What matters at the first start; a later difference would power the VM off for nothing."""
-BY_HAND = ["memSize", "numVCpus", "bootDiskSize", "diskStore", "resourcePoolName", "networkInterfaces", "power"]
+BY_HAND = [
+    *("memSize", "numVCpus", "bootDiskSize", "diskStore", "resourcePoolName", "networkInterfaces", "power"),
+    *("os", "virtualHWVer", "bootFirmware", "bootDiskType", "shutdownTimeout", "startupTimeout", "ovfPropertiesTimer"),
+]
 """What a running machine in the datacenter is given on its host: the plugin's updates fail (docs/decisions/0024), and a change of the file
 is a plan for the next one made. The placement and the inventory follow the file at once."""
 
@@ -48,6 +53,8 @@ class Machine(pulumi.ComponentResource):
             num_v_cpus=settings.cpus,
             mem_size=settings.memory_mib,
             boot_disk_size=settings.disk_gib,
+            boot_firmware=esxi.BootFirmwareType(settings.firmware),
+            virtual_hw_ver=VIRTUAL_HARDWARE,
             power="on",
             network_interfaces=[
                 esxi.NetworkInterfaceArgs(virtual_network=args.network.port_group, mac_address=args.machine.mac, nic_type="vmxnet3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from math import ceil
 
 from settings.datacenter.model import Datacenter
@@ -15,6 +15,10 @@ CONTROL_PLANES_MIN = 3
 """etcd needs a majority: of three, one may be lost (https://etcd.io/docs/v3.6/faq/)."""
 PUBLISHED = ("HTTP", "HTTPS")
 """What may be reached from outside, and only at the ingress address; everything else would be management."""
+INTERNAL = tuple(IPv4Network(network) for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+"""Networks that the internet does not reach: RFC 1918."""
+POOL_MAX = 4_096
+ELSEWHERE = "write one of the network's, which is no other's"
 CLUSTER_ROLES = ("control_plane", "worker")
 
 
@@ -25,6 +29,7 @@ def mistakes(datacenter: Datacenter, file: str, prefix: str) -> list[Mistake]:
         *_unknown_names(datacenter),
         *_addresses(datacenter, placed),
         *_doubles(placed),
+        *_access(datacenter),
         *_quorum(datacenter, placed),
         *_capacity(datacenter, placed),
         *_firewall(datacenter),
@@ -58,36 +63,75 @@ def _unknown_names(datacenter: Datacenter) -> Found:
 
 
 def _addresses(datacenter: Datacenter, placed: Iterable[Placed]) -> Found:
+    """Every address lies where it must, and is nobody else's."""
     network, virtual = datacenter.network, datacenter.addresses
-    ends = (network.subnet.network_address, network.subnet.broadcast_address)
-    inside = "write one of the network's, which is no other's"
-    taken: dict[IPv4Address, str] = {network.gateway: "the gateway's"}
-    if network.gateway not in network.subnet:
-        yield "network.gateway", f"{network.gateway} is outside {network.subnet}", inside
+    pool = _pool(virtual.ingress_pool) if virtual else []
+    taken: dict[IPv4Address, str] = {}
+    for key, address, owner in _claims(datacenter, pool):
+        if address in taken:
+            yield key, f"{address} is {taken[address]}", ELSEWHERE
+        taken.setdefault(address, owner)
+    inside = [("network.gateway", network.gateway)]
     if virtual:
-        first, last = (IPv4Address(part) for part in virtual.ingress_pool.split("-"))
-        pool = {IPv4Address(number) for number in range(int(first), min(int(last), int(first) + network.subnet.num_addresses) + 1)}
-        for key, address in (
-            ("kubernetes_api", virtual.kubernetes_api),
-            ("ingress", virtual.ingress),
-            ("ingress_pool", first),
-            ("ingress_pool", last),
-        ):
-            if address not in network.subnet:
-                yield f"addresses.{key}", f"{address} is outside {network.subnet}", inside
+        inside += [
+            ("addresses.kubernetes_api", virtual.kubernetes_api),
+            *(("addresses.ingress_pool", address) for address in pool[:1] + pool[-1:]),
+        ]
         if virtual.ingress not in pool:
             yield "addresses.ingress", f"{virtual.ingress} is outside the pool {virtual.ingress_pool}", "write one of the pool's"
         if virtual.public in network.subnet:
             yield "addresses.public", f"{virtual.public} is inside {network.subnet}", "write the firewall's address outside"
-        if virtual.kubernetes_api in {*taken, *pool}:
-            yield "addresses.kubernetes_api", f"{virtual.kubernetes_api} is the gateway's or the pool's", inside
-        taken |= {virtual.kubernetes_api: "the Kubernetes API's", **dict.fromkeys(pool, "the ingress pool's")}
+    for key, address in inside:
+        if not _is_host_of(network.subnet, address):
+            yield key, f"{address} is outside {network.subnet}, or its first or last", ELSEWHERE
     for machine in placed:
         key = f"machines.{machine.group}.first_address"
-        if machine.address not in network.subnet or machine.address in ends:
-            yield key, f"{machine.name} would have {machine.address}, which is outside {network.subnet}", inside
+        if not _is_host_of(network.subnet, machine.address):
+            yield key, f"{machine.name} would have {machine.address}, which is outside {network.subnet}, or its first or last", ELSEWHERE
         elif machine.address in taken:
-            yield key, f"{machine.name} would have {machine.address}, which is {taken[machine.address]}", inside
+            yield key, f"{machine.name} would have {machine.address}, which is {taken[machine.address]}", ELSEWHERE
+
+
+def _claims(datacenter: Datacenter, pool: Iterable[IPv4Address]) -> Iterator[tuple[str, IPv4Address, str]]:
+    """Every address that something other than a machine has: its key, and whose it is. The firewall is usually the gateway."""
+    yield "network.gateway", datacenter.network.gateway, "the gateway's"
+    if datacenter.addresses:
+        yield "addresses.kubernetes_api", datacenter.addresses.kubernetes_api, "the Kubernetes API's"
+        for address in pool:
+            yield "addresses.ingress_pool", address, "the ingress pool's"
+    for name, host in datacenter.hosts.items():
+        if found := _as_address(host.address):
+            yield f"hosts.{name}.address", found, f"the host {name}'s"
+    if datacenter.firewall and datacenter.firewall.address != datacenter.network.gateway:
+        yield "firewall.address", datacenter.firewall.address, "the firewall's"
+
+
+def _pool(words: str) -> list[IPv4Address]:
+    """The addresses of a range, at most POOL_MAX of them."""
+    first, last = (IPv4Address(part) for part in words.split("-"))
+    return [IPv4Address(number) for number in range(int(first), min(int(last), int(first) + POOL_MAX) + 1)]
+
+
+def _as_address(host: str) -> IPv4Address | None:
+    try:
+        return IPv4Address(host)
+    except ValueError:
+        return None  # a name
+
+
+def _is_host_of(subnet: IPv4Network, address: IPv4Address) -> bool:
+    return address in subnet and address not in (subnet.network_address, subnet.broadcast_address)
+
+
+def _is_internal(network: IPv4Network) -> bool:
+    return any(network.subnet_of(internal) for internal in INTERNAL)
+
+
+def _access(datacenter: Datacenter) -> Found:
+    for network in datacenter.access.management_networks:
+        if not _is_internal(network):
+            remedy = "write networks of RFC 1918, for example the VPN's, 10.10.99.0/24"
+            yield "access.management_networks", f"{network} would let the internet try to sign in", remedy
 
 
 def _doubles(placed: Iterable[Placed]) -> Found:
@@ -100,7 +144,7 @@ def _doubles(placed: Iterable[Placed]) -> Found:
         for machine in placed:
             holders[value(machine)].append(machine)
         for word, machines in holders.items():
-            if len(machines) > 1:
+            if len(machines) > 1 and (key != "macs" or any(machine.settings.macs for machine in machines)):
                 where = f"machines.{machines[1].group}" + ("" if key == "machines" else f".{key}")
                 both = " and ".join(f"{machine.name} of {machine.group}" for machine in machines)
                 yield where, f"{both} would have the same {what}, {word}", "give the groups others"
@@ -159,8 +203,8 @@ def _firewall(datacenter: Datacenter) -> Found:
         return
     if virtual is None:
         yield "addresses", "missing: the firewall needs the public address and the ingress controller's", "add it"
-    elif firewall.address == virtual.public:
-        problem = "it would be managed at its public address, from outside"
+    elif not _is_internal(IPv4Network(firewall.address)):
+        problem = f"it would be managed at {firewall.address}, from outside"
         yield "firewall.address", problem, "write its address inside, for example the gateway"
     if not firewall.ca_certificate_file and not firewall.certificate_sha256:
         problem = "its certificate could not be checked"

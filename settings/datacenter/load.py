@@ -100,7 +100,7 @@ def parse(stack: str, values: Mapping[str, Any], environ: Mapping[str, str]) -> 
     file = f"{FOLDER}/Pulumi.{stack}.yaml"
     found: list[Mistake] = []
     overlay_file = environ.get(LOCAL_SETTINGS_VARIABLE, "")
-    overlay = read_yaml(Path(overlay_file), overlay_file).get(DATACENTER, {}) if overlay_file else {}
+    overlay = _local_settings(overlay_file, found)
     datacenter = _datacenter(values.get(DATACENTER), overlay, file, overlay_file, found)
     raw = merge(values.get(DATACENTER) or {}, overlay)
     hosts = list(raw["hosts"]) if isinstance(raw, Mapping) and isinstance(raw.get("hosts"), Mapping) else []
@@ -112,12 +112,24 @@ def parse(stack: str, values: Mapping[str, Any], environ: Mapping[str, str]) -> 
     return DatacenterSettings(datacenter, place(datacenter), passwords)
 
 
+def _local_settings(file: str, found: list[Mistake]) -> object:
+    if not file:
+        return {}
+    try:
+        overlay = read_yaml(Path(file), file)
+    except SettingsError as unreadable:
+        found += unreadable.mistakes
+        return {}
+    found += [Mistake(file, str(key), "unknown key", nearest(str(key), [DATACENTER])) for key in overlay if key != DATACENTER]
+    return overlay.get(DATACENTER, {})
+
+
 def _datacenter(raw: object, overlay: object, file: str, overlay_file: str, found: list[Mistake]) -> Datacenter | None:
     prefix = f"{PROJECT}:{DATACENTER}"
     datacenter = parse_object(Datacenter, merge(raw or {}, overlay), blame(raw, file, overlay_file or file), prefix, found)
-    if datacenter is not None:
-        found += checks(datacenter, file, prefix)
-    return None if found else datacenter
+    wrong = checks(datacenter, file, prefix) if datacenter is not None else []
+    found += wrong
+    return None if wrong else datacenter
 
 
 def _passwords(

@@ -88,6 +88,7 @@ class MachineGroup(Model):
     disk_gib: Gibibytes
     datastore: str = Field(description="the datastore of that name on its host")
     template: str = Field(description="the VM that each is cloned from")
+    firmware: Literal["bios", "efi"] = Field(default="efi", description="how the template boots; the plugin writes it into every clone")
     first_address: Address = Field(description="of the first; the others follow it")
     macs: tuple[MacAddress, ...] = Field(
         default=(), description="one for each, where they must be certain ones; else they follow the addresses"

@@ -12,6 +12,8 @@ from settings.datacenter.model import ROLES, Datacenter, MachineGroup, Role
 MAC_PREFIX = "00:50:56"
 """VMware's; below 40:00:00 it is for addresses given by hand (VMware vSphere, static MAC addresses)."""
 
+LAST_ADDRESS = 2**32 - 1
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -55,7 +57,7 @@ def place(datacenter: Datacenter) -> list[Placed]:
             of_group[group, host] += 1
             of_role[settings.role, host] += 1
             of_all[host] += 1
-            address = settings.first_address + index
+            address = IPv4Address(min(int(settings.first_address) + index, LAST_ADDRESS))
             mac = settings.macs[index] if index < len(settings.macs) else mac_of(address)
             placed.append(Placed(name, group, settings.role, host, address, mac, settings))
     return placed

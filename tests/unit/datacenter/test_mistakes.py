@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from settings import SettingsError
-from settings.datacenter.load import DATACENTER, addresses, load_stack, parse
+from settings.datacenter.load import DATACENTER, LOCAL_SETTINGS_VARIABLE, addresses, load_stack, parse
 from settings.datacenter.model import VCPUS_MAX
 from tests.unit.datacenter.conftest import PASSWORDS, Parse
 
@@ -119,7 +120,42 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         "firewall.publish.0.to",
         "'gateway' would be reached",
     ),
-    "the firewall's public address": ({"firewall": {"address": "203.0.113.10"}}, "firewall.address", "managed at its public address"),
+    "the firewall's public address": (
+        {"firewall": {"address": "203.0.113.10"}},
+        "firewall.address",
+        "managed at 203.0.113.10, from outside",
+    ),
+    "the firewall managed at another address outside": ({"firewall": {"address": "198.51.100.7"}}, "firewall.address", "from outside"),
+    "the firewall at a machine's address": ({"firewall": {"address": "10.10.0.31"}}, "machines.postgres.first_address", "the firewall's"),
+    "the firewall at the ingress address": ({"firewall": {"address": "10.10.0.80"}}, "firewall.address", "the ingress pool's"),
+    "the ingress at the gateway": (
+        {"addresses": {"ingress_pool": "10.10.0.1-10.10.0.9", "ingress": "10.10.0.1"}},
+        "addresses.ingress_pool",
+        "10.10.0.1 is the gateway's",
+    ),
+    "two hosts at one address": ({"hosts": {"esxi2": {"address": "10.10.9.11"}}}, "hosts.esxi2.address", "the host esxi1's"),
+    "a host at the ingress address": ({"hosts": {"esxi1": {"address": "10.10.0.80"}}}, "hosts.esxi1.address", "the ingress pool's"),
+    "a host at a machine's address": (
+        {"hosts": {"esxi1": {"address": "10.10.0.31"}}},
+        "machines.postgres.first_address",
+        "the host esxi1's",
+    ),
+    "SSH from everywhere": ({"access": {"management_networks": ["0.0.0.0/0"]}}, "access.management_networks", "let the internet try"),
+    "the Kubernetes API at the broadcast address": (
+        {"addresses": {"kubernetes_api": "10.10.0.255"}},
+        "addresses.kubernetes_api",
+        "its first or last",
+    ),
+    "a pool with the broadcast address": (
+        {"addresses": {"ingress_pool": "10.10.0.80-10.10.0.255"}},
+        "addresses.ingress_pool",
+        "its first or last",
+    ),
+    "addresses past the last there is": (
+        {"machines": {"worker": {"first_address": "255.255.255.250"}}},
+        "machines.worker.first_address",
+        "outside",
+    ),
     "a firewall that could be anybody": ({"firewall": {"ca_certificate_file": ""}}, "firewall", "its certificate could not be checked"),
     "no key to sign in with": ({"access": {"deploy_authorized_keys": []}}, "access.deploy_authorized_keys", "list at least one"),
     "a private key": ({"access": {"deploy_authorized_keys": ["-----BEGIN"]}}, "access.deploy_authorized_keys", "not a public SSH key"),
@@ -173,3 +209,22 @@ def test_a_key_beside_the_description_is_refused(described: dict[str, Any]) -> N
 def test_the_real_file_is_valid_and_its_addresses_need_no_password() -> None:
     assert load_stack("datacenter", environ=PASSWORDS).datacenter.protect
     assert addresses()
+
+
+def test_a_derived_mac_address_is_no_mistake_of_its_own(with_change: Parse) -> None:
+    with pytest.raises(SettingsError) as refused:
+        with_change({"machines": {"rabbitmq": {"first_address": "10.10.0.31"}}})
+    assert [mistake.key.rpartition(".")[2] for mistake in refused.value.mistakes] == ["first_address"]
+
+
+def test_a_local_settings_file_that_is_not_there_hides_no_other_mistake(described: dict[str, Any]) -> None:
+    wrong = described | {"vcpus_per_thread": 0}
+    with pytest.raises(SettingsError) as refused:
+        parse("datacenter", {DATACENTER: wrong}, PASSWORDS | {LOCAL_SETTINGS_VARIABLE: "/nowhere.yaml"})
+    assert {mistake.file for mistake in refused.value.mistakes} == {"/nowhere.yaml", "esxi/Pulumi.datacenter.yaml"}
+
+
+def test_an_unknown_key_of_the_local_settings_is_refused(described: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "local.yaml").write_text("datacentre: {protect: false}\n")
+    with pytest.raises(SettingsError, match=r"datacentre: unknown key; did you mean datacenter\?"):
+        parse("datacenter", {DATACENTER: described}, PASSWORDS | {LOCAL_SETTINGS_VARIABLE: str(tmp_path / "local.yaml")})

@@ -54,7 +54,7 @@ def test_every_machine_is_protected_and_stays_when_it_leaves_the_files(
         given = options[f"{machine.type}::{machine.name}"]
         assert given.protect is True
         assert given.retain_on_delete is True
-        assert {"info", "memSize", "power"} <= set(given.ignore_changes or [])
+        assert {"info", "memSize", "power", "os", "virtualHWVer", "bootFirmware"} <= set(given.ignore_changes or [])
 
 
 def test_every_machine_has_its_own_address_and_card_in_the_platform_s_network(datacenter: Recorder) -> None:
