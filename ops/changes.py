@@ -42,6 +42,8 @@ WORDS = {
     "Right": "right",
 }
 ENDS = {"create": "created", "delete": "deleted", "replace": "replaced", "update": "changed"}
+HOLDS_DATA = ("Database", "VHost")
+"""What is empty when it is made anew."""
 HEADS = ("Deployment", "Database")
 """What comes and goes with all that belongs to it."""
 RULES = ("spec.ingress", "spec.egress")

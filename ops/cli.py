@@ -137,12 +137,25 @@ def preview(
 def drift(
     environment: Environment = "kind",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    repair: Annotated[bool, typer.Option("--fix", help="restore exactly what differs, after asking")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
 ) -> None:
-    """Say what somebody changed by hand since the last deploy. Nothing is changed. Exit code 1 when anything differs."""
+    """Say what somebody changed by hand since the last deploy; changes nothing without --fix. Exit code 1 when anything differs."""
     from ops.drift import as_document, show_drift
     from ops.drift import drift as look
+    from ops.fix import fix
+
+    if repair and as_json:
+        raise InputError("--fix asks and tells; it prints no JSON.", remedy="./hs drift --json, then ./hs drift --fix")
+
+    def confirm(question: str) -> None:
+        if not yes:
+            typer.confirm(question, abort=True)
 
     found = look(require_environment(environment))
+    if repair and found:
+        show_drift(environment, found)
+        found = fix(environment, found, confirm)
     if as_json:
         console.out.print_json(json.dumps(as_document(environment, found)))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,21 +133,40 @@ def turn_of(stack: str, purpose: str) -> Iterator[State]:
 
 
 def bring_up(
-    settings: Settings, root: Path, *, message: str, images: Images = AS_WRITTEN, keep_databases: bool = False, refresh: bool = False
+    settings: Settings,
+    root: Path,
+    *,
+    message: str,
+    images: Images = AS_WRITTEN,
+    keep_databases: bool = False,
+    refresh: bool = False,
+    only: Sequence[str] = (),
+    hear: Callable[[automation.EngineEvent], None] | None = None,
 ) -> dict[str, int]:
-    """What ``up`` does once the turn is held; ``keep_databases`` keeps those of contexts that are gone from the catalogue."""
+    """What ``up`` does once the turn is held.
+
+    ``keep_databases`` keeps those of contexts that are gone from the catalogue, ``only`` touches these URNs alone, and ``hear`` is told
+    every event of the engine.
+    """
     with console.step(f"Deploying {settings.stack}") as step:
         progress = Progress(step)
         run = make_ready(settings, root, step, images=images, keep_databases=keep_databases)
         if run.broken_off:
             take_over(run.stack, settings.stack)
+
+        def tell_both(event: automation.EngineEvent) -> None:
+            progress.hear(event)
+            if hear:
+                hear(event)
+
         try:
             result = run.stack.up(
                 message=message,
                 refresh=refresh or run.refresh,
                 run_program=(refresh or run.refresh) or None,  # else the state's providers ask, which name another machine's files
-                exclude=run.excluded,
-                on_event=progress.hear,
+                exclude=None if only else run.excluded,
+                target=list(only) or None,
+                on_event=tell_both,
                 color="never",
                 suppress_progress=True,
             )

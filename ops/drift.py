@@ -15,6 +15,7 @@ from ops.field_owners import additions, writers
 from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of
 from ops.network_rules import rule_changes
 from ops.releases.databases import owners
+from ops.removals import Removal, removal_of
 from ops.rights import Right, foreign_rights
 from settings.load import ROOT
 
@@ -51,6 +52,15 @@ class Drift:
     about: Subject
     urn: str
     differences: tuple[Difference, ...] = ()
+    removal: Removal | None = None
+    """How to take out of it what was added, where it is an object of the cluster."""
+    right: Right | None = None
+    """Set where it is a right that somebody gave by hand."""
+
+    @property
+    def is_seen_by_engine(self) -> bool:
+        """Whether a deploy that looks first would restore it, at least in part."""
+        return bool(self.urn) and not (self.differences and all(difference.added for difference in self.differences))
 
     def __str__(self) -> str:
         if not self.differences:
@@ -127,7 +137,9 @@ def find(events: Iterable[EngineEvent]) -> list[Drift]:
 def given(right: Right) -> Drift:
     """A right that somebody gave by hand, as drift."""
     privileges = FieldChange("privileges", "", ", ".join(right.privileges), "privileges")
-    return Drift(Subject("Right", f"of {right.role} on {right.target}", right.context), "", (Difference(privileges, added=True),))
+    return Drift(
+        Subject("Right", f"of {right.role} on {right.target}", right.context), "", (Difference(privileges, added=True),), right=right
+    )
 
 
 def _drift_of(metadata: StepEventMetadata) -> Drift | None:
@@ -135,7 +147,16 @@ def _drift_of(metadata: StepEventMetadata) -> Drift | None:
     if metadata.op.value == "delete" or metadata.new is None:
         return Drift(about, metadata.urn)
     found = _differences(metadata, about.kind)
-    return Drift(about, metadata.urn, found) if found else None
+    return Drift(about, metadata.urn, found, _removal(metadata, about.kind, found)) if found else None
+
+
+def _removal(metadata: StepEventMetadata, kind: str, found: Sequence[Difference]) -> Removal | None:
+    """The patch that takes what was added out of a Kubernetes object; None where nothing was."""
+    if not metadata.type.startswith(KUBERNETES) or not any(difference.added for difference in found):
+        return None
+    assert metadata.new is not None
+    deployed = (metadata.old.inputs or {}) if metadata.old else {}
+    return removal_of(deployed, metadata.new.outputs or {}, [one.field.path for one in found if one.added], hidden=kind in SECRET_KINDS)
 
 
 def _differences(metadata: StepEventMetadata, kind: str) -> tuple[Difference, ...]:
@@ -173,13 +194,7 @@ def show_drift(stack: str, found: Sequence[Drift]) -> None:
     console.out.print(f"{stack} is not as it was deployed:", style="bold", markup=False)
     for one in found:
         console.out.print(f"  {one}", markup=False, soft_wrap=True)
-    if any(difference.added for one in found for difference in one.differences):
-        console.out.print(
-            "What was added beside what is declared stays until whoever wants it gone removes it: no deploy sees it.",
-            markup=False,
-            soft_wrap=True,
-        )
-    console.out.print(f"To put back the rest: ./hs up {stack} --refresh (docs/runbooks/look-into-drift.md)", markup=False, soft_wrap=True)
+    console.out.print(f"To restore exactly that: ./hs drift {stack} --fix (docs/runbooks/look-into-drift.md)", markup=False, soft_wrap=True)
 
 
 def as_document(stack: str, found: Sequence[Drift]) -> dict[str, Any]:

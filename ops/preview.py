@@ -42,10 +42,17 @@ def _pinned(settings: Settings) -> Images:
 
 
 def look_ahead(
-    settings: Settings, folder: Path, *, images: Images = AS_WRITTEN, keep_databases: bool = False, refresh: bool = False
+    settings: Settings,
+    folder: Path,
+    *,
+    images: Images = AS_WRITTEN,
+    keep_databases: bool = False,
+    refresh: bool = False,
+    only: Sequence[str] = (),
 ) -> list[Change]:
-    """The changes that bringing the stack to what ``folder`` says would make; ``refresh`` compares with reality, not only with the state.
+    """The changes that bringing the stack to what ``folder`` says would make.
 
+    ``refresh`` compares with reality, not only with the state; ``only`` looks at these URNs alone.
     Raises PlatformError when the engine cannot tell.
     """
     with console.step(f"Looking at what changes in {settings.stack}") as step:
@@ -60,7 +67,8 @@ def look_ahead(
         try:
             run.stack.preview(
                 on_event=hear,
-                exclude=run.excluded,
+                exclude=None if only else run.excluded,
+                target=list(only) or None,
                 refresh=(refresh or run.refresh) or None,
                 run_program=(refresh or run.refresh) or None,
                 color="never",

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ops.errors import PlatformError
 from ops.releases.databases import Owner, connect
+
+if TYPE_CHECKING:
+    from psycopg import sql
 
 Row = tuple[str, str, str, list[str]]
 OWNER_SUFFIX, APP_SUFFIX = "_owner", "_app"
@@ -19,6 +23,10 @@ OWNER_SUFFIX, APP_SUFFIX = "_owner", "_app"
 PUBLIC = "public"
 OF_THE_STACK = ("database", "schema")
 """What PUBLIC may do with these is a grant of the stack's own (components/database.py)."""
+
+REVOCABLE = {"database": "DATABASE", "schema": "SCHEMA", "table": "TABLE", "view": "TABLE", "sequence": "SEQUENCE", "column": "TABLE"}
+"""How REVOKE calls each kind (https://www.postgresql.org/docs/current/sql-revoke.html)."""
+NOT_OURS = "the right is still there: somebody else gave it, and only they or the administrator take it away"
 
 ACCESS_LISTS = """
 SELECT 'database' AS kind, datname::text AS name, datacl AS acl FROM pg_database WHERE datname = current_database()
@@ -75,6 +83,33 @@ def foreign(context: str, owner: str, rows: Iterable[Row]) -> list[Right]:
     return sorted((right for right in found if right.role != PUBLIC or right.kind not in OF_THE_STACK), key=str)
 
 
+def revoke(right: Right, owner: Owner, ca_certificate_path: str) -> str:
+    """Take a right away as the database's owner; returns why that was not possible, empty when it was."""
+    import psycopg
+
+    try:
+        statement = revocation(right)
+        with connect(owner, ca_certificate_path) as connection:
+            connection.execute(statement)
+        return NOT_OURS if right in foreign(owner.context, owner.user, _ask(owner, ca_certificate_path)) else ""
+    except psycopg.Error as failed:
+        return str(failed).strip()
+
+
+def revocation(right: Right) -> sql.Composed:
+    """The statement that takes a right away; raises psycopg.NotSupportedError for a kind whose giver alone can."""
+    from psycopg import NotSupportedError, sql
+
+    role = sql.SQL("PUBLIC") if right.role == PUBLIC else sql.Identifier(right.role)
+    of, what = right.name, sql.SQL(", ").join(map(sql.SQL, right.privileges))
+    if right.kind == "column":
+        of, _, column = right.name.partition(".")
+        what = sql.SQL(", ").join(sql.SQL("{} ({})").format(sql.SQL(one), sql.Identifier(column)) for one in right.privileges)
+    if right.kind not in REVOCABLE:
+        raise NotSupportedError(f"only who gave a right on a {right.kind} takes it away")
+    return sql.SQL("REVOKE {} ON {} {} FROM {}").format(what, sql.SQL(REVOCABLE[right.kind]), sql.Identifier(of), role)
+
+
 def _ask(owner: Owner, ca_certificate_path: str) -> list[Row]:
     import psycopg
 
@@ -91,4 +126,4 @@ def _ask(owner: Owner, ca_certificate_path: str) -> list[Row]:
         ) from failed
 
 
-__all__ = ["Right", "foreign", "foreign_rights"]
+__all__ = ["Right", "foreign", "foreign_rights", "revoke"]

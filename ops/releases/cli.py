@@ -52,10 +52,9 @@ def rollback(
     from ops.releases.rollback import rollback as go_back
 
     def confirm(question: str) -> None:
-        if not yes:
-            typer.confirm(question, abort=True)
+        typer.confirm(question, abort=True)
 
-    go_back(require_environment(environment), to=to, confirm=confirm, dry_run=dry_run)
+    go_back(require_environment(environment), to=to, confirm=None if yes else confirm, dry_run=dry_run)
 
 
 def history(

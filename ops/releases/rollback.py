@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from ops.deploy import Images, turn_of, validated
 from ops.errors import InputError
 from ops.releases import databases
 from ops.releases.book import Book, where, who
-from ops.releases.choose import contract_steps, rollback_target
-from ops.releases.record import Release
+from ops.releases.choose import contract_steps, current, effective, rollback_target
+from ops.releases.record import Release, differences
 from ops.releases.run import Candidate, preview, roll_out, say, show
 from ops.releases.source import apply_configuration, checked_out_aside
 from ops.state import open_state
@@ -21,24 +21,33 @@ from settings import Settings
 from settings.load import ROOT
 
 
-def rollback(environment: str, *, to: str = "", confirm: Callable[[str], None], dry_run: bool = False, root: Path = ROOT) -> Release | None:
+def rollback(
+    environment: str, *, to: str = "", confirm: Callable[[str], None] | None, dry_run: bool = False, root: Path = ROOT
+) -> Release | None:
     """Return ``environment`` to release ``to`` (its number or tag), else to the last verified one before what is wrong now.
 
     Its files are checked out aside and its settings applied; images are those that it ran, digest by digest; secrets are today's. A rollout
-    that is at work is stopped, and tags are held from then on. ``confirm`` is asked before anything changes. Raises InputError when there
-    is no such release or a contract step of a migration lies between, PlatformError when the rollout failed.
+    that is at work is stopped, and tags are held from then on. ``confirm`` is asked before anything changes, after the engine has said what
+    that is; without it the records say so at once and the engine while it rolls out, which is twelve seconds sooner. Raises InputError
+    when there is no such release or a contract step of a migration lies between, PlatformError when the rollout failed.
     """
     book = Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), environment)
-    target = rollback_target(book.releases(), to, environment)
+    releases = book.releases()
+    target = rollback_target(releases, to, environment)
     console.out.print(f"Back to release {target.number} ({target.name}) of {target.started_at:%Y-%m-%d %H:%M} UTC", markup=False)
     with checked_out_aside(target.commit, root) as folder:
         apply_configuration(environment, target.configuration, folder, root)
-        settings = validated(environment, folder, Images(target.images))
+        settings = settings_of(target, folder)
         require_no_contract_step(environment, settings, target)
-        words = show(preview(Candidate(target, settings, folder)))
+        words = None
+        if dry_run or confirm:
+            words = show(preview(Candidate(target, settings, folder)))
+        else:
+            show_difference(target, releases)
         if dry_run:
             return None
-        confirm(f"Return {environment} to release {target.number} ({target.name})?")
+        if confirm:
+            confirm(f"Return {environment} to release {target.number} ({target.name})?")
         reason = f"rolled back to release {target.number} ({target.name})"
         book.set_hold(reason, stop=True)
         with turn_of(environment, f"rollback to {target.name}"):
@@ -51,6 +60,27 @@ def rollback(environment: str, *, to: str = "", confirm: Callable[[str], None], 
         f"Tags do not deploy {environment} ({hold}); ./hs resume {environment} lets them again.", markup=False, soft_wrap=True
     )
     return ended
+
+
+def settings_of(target: Release, folder: Path) -> Settings:
+    """A release's settings, read from its own files; raises InputError when they have a form that today's program does not read."""
+    try:
+        return validated(target.environment, folder, Images(target.images))
+    except InputError as refused:
+        raise InputError(
+            f"The files of release {target.number} ({target.name}) cannot be read by this checkout's program; nothing was touched.",
+            why=refused.why,
+            remedy=f"its own program reads them: git worktree add ../release-{target.number} {target.commit[:12]}, and there "
+            f"./hs rollback {target.environment} --to {target.number}",
+        ) from None
+
+
+def show_difference(target: Release, releases: Sequence[Release]) -> None:
+    """Print what the target has otherwise than what runs, by their records."""
+    runs = current(releases)
+    console.out.print("What it has otherwise than what runs" if runs else "No release runs")
+    for line in differences(effective(runs, releases), target) if runs else ():
+        console.out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def returning(target: Release) -> Release:

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ops import console, deploy
-from ops.changes import Change, in_words
+from ops.changes import Change, collect, in_words
 from ops.deploy import Images
 from ops.errors import PlatformError
 from ops.images import resolve_all
@@ -21,6 +22,9 @@ from ops.releases.stop import stoppable
 from ops.verify import show_checks, summary, verify
 from settings import Settings
 from settings.pins import images
+
+if TYPE_CHECKING:
+    from pulumi.automation import EngineEvent
 
 INTERRUPTED = "interrupted"
 
@@ -71,7 +75,7 @@ def preview(candidate: Candidate, *, refresh: bool = False) -> list[Change]:
 
 
 def show(changes: Sequence[Change]) -> list[str]:
-    """Print what a rollout changes, in words, and return the lines."""
+    """Print what a rollout changes, or has changed, in words, and return the lines."""
     lines = in_words(changes)
     console.out.print("This changes" if lines else "This changes nothing in what runs.")
     for line in lines:
@@ -80,31 +84,50 @@ def show(changes: Sequence[Change]) -> list[str]:
 
 
 def roll_out(
-    candidate: Candidate, book: Book, changes: Sequence[str], pending: Mapping[str, Sequence[str]], *, dump: bool, refresh: bool = False
+    candidate: Candidate,
+    book: Book,
+    changes: Sequence[str] | None,
+    pending: Mapping[str, Sequence[str]],
+    *,
+    dump: bool,
+    refresh: bool = False,
 ) -> Release:
     """Dump, migrate, roll out, verify; the record says how it ended.
 
-    ``refresh`` compares with reality first. Raises PlatformError when the rollout failed (what ran before still serves) or a check from
-    outside did (what is new runs).
+    ``changes`` are what a preview said; without one they are what the rollout did, printed after it. ``refresh`` compares with reality
+    first. Raises PlatformError when the rollout failed (what ran before still serves) or a check from outside did (what is new runs).
     """
-    release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes)}))
+    release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes or ())}))
     settings = candidate.settings
+    events: list[EngineEvent] = []
     try:
         if dump and pending:
             owners = [owner for owner in databases.owners(settings.stack) if owner.context in pending]
             databases.dump(owners, settings.stack, release.number, settings.ca_certificate_path)
         message = f"release {release.number} {release.name}"
         with stoppable(book, release.started_at):
-            deploy.bring_up(settings, candidate.folder, message=message, images=candidate.images, keep_databases=True, refresh=refresh)
+            deploy.bring_up(
+                settings,
+                candidate.folder,
+                message=message,
+                images=candidate.images,
+                keep_databases=True,
+                refresh=refresh,
+                hear=events.append,
+            )
+        if changes is None:
+            show(collect(events))
         versions = databases.versions(databases.owners(settings.stack), settings.ca_certificate_path)
         failure = _verify(settings)
     except PlatformError as failed:
-        book.finish(release, outcome="failed", failure=str(failed))
+        book.finish(told(release, changes, events), outcome="failed", failure=str(failed))
         raise
     except BaseException:
-        book.finish(release, outcome="failed", failure=INTERRUPTED)
+        book.finish(told(release, changes, events), outcome="failed", failure=INTERRUPTED)
         raise
-    ended = book.finish(release, outcome="unverified" if failure else "verified", failure=failure, databases=versions)
+    ended = book.finish(
+        told(release, changes, events), outcome="unverified" if failure else "verified", failure=failure, databases=versions
+    )
     if failure:
         raise PlatformError(
             f"Release {ended.number} of {settings.stack} runs, but is not verified.",
@@ -112,6 +135,11 @@ def roll_out(
             remedy=f"mend what the checks say, then ./hs deploy {settings.stack}; or ./hs rollback {settings.stack}",
         )
     return ended
+
+
+def told(release: Release, changes: Sequence[str] | None, events: Sequence[EngineEvent]) -> Release:
+    """The release with what the rollout's events say that it changed, where no preview said it before."""
+    return release if changes is not None else release.model_copy(update={"changes": tuple(in_words(collect(events)))})
 
 
 def _verify(settings: Settings) -> str:

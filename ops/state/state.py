@@ -114,11 +114,17 @@ class State(ABC):
         """Whether a killed run left operations of which the engine does not know how they ended."""
         return bool(self.checkpoint(stack).get("pending_operations"))
 
-    def last_run_failed(self, stack: str) -> bool:
-        """Whether the newest finished run of a stack did not succeed: it may have changed things that the state does not hold."""
+    def last_run(self, stack: str) -> dict[str, Any]:
+        """What the engine wrote about the newest finished run of a stack, for example its result and message; empty before the first."""
         runs = [key for key in self.keys(f".pulumi/history/{self.project}/{stack}/") if key.endswith(".history.json")]
         content = self.read(runs[-1]) if runs else None
-        return bool(content) and json.loads(content or b"{}").get("result") != "succeeded"
+        found: dict[str, Any] = json.loads(content) if content else {}
+        return found
+
+    def last_run_failed(self, stack: str) -> bool:
+        """Whether the newest finished run of a stack did not succeed: it may have changed things that the state does not hold."""
+        run = self.last_run(stack)
+        return bool(run) and run.get("result") != "succeeded"
 
 
 def is_running(pid: int) -> bool:

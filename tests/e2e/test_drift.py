@@ -19,6 +19,8 @@ from tests.e2e.test_growing import secrets_of
 BY_HAND = "highstreetly/reference-service:by-hand"
 USAGE_AND_CREATE = "GRANT CREATE ON SCHEMA public TO kind_orders_app"
 NO_CONNECT = "REVOKE CONNECT ON DATABASE kind_shops FROM kind_shops_app"
+INTRUDER = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "intruder"}}}
+LET_IN = [{"op": "add", "path": "/spec/ingress/0/from/-", "value": INTRUDER}]
 FOREIGN = "GRANT SELECT ON events TO kind_shops_app"
 NOT_FOREIGN = "REVOKE SELECT ON events FROM kind_shops_app"
 
@@ -65,6 +67,8 @@ def change_by_hand(person: Person, outside: Outside) -> None:
     person.kubectl("set", "image", "deployment/payments-api", f"*={BY_HAND}", *kind)
     person.kubectl("set", "env", "deployment/shops-api", "CONTEXT=by-hand", "DEBUG=1", *kind)
     person.kubectl("delete", "networkpolicy", "orders-receiver", *kind)
+    person.kubectl("label", "service/shops-api", "by-hand=yes", *kind)
+    person.kubectl("patch", "networkpolicy", "payments-api", "--type=json", f"--patch={json.dumps(LET_IN)}", *kind)
     set_record(outside, "127.0.0.9")
     in_database(outside, "kind_orders", USAGE_AND_CREATE)
     in_database(outside, "kind_shops", NO_CONNECT)
@@ -86,6 +90,7 @@ def put_back(person: Person, outside: Outside) -> None:
     """What somebody added goes by hand, the rest with a deploy that looks first."""
     in_database(outside, "kind_orders", NOT_FOREIGN)
     person.kubectl("set", "env", "deployment/shops-api", "DEBUG-", "--namespace", "kind")
+    person.kubectl("label", "service/shops-api", "by-hand-", "--namespace", "kind")
     person.types("./hs", "up", "kind", "--refresh")
 
 
@@ -110,8 +115,10 @@ def test_every_change_by_hand_is_found_and_nothing_else(drifted: list[dict[str, 
         ("Grant", "orders", "changed"),
         ("Grant", "shops", "changed"),
         ("NetworkPolicy", "orders-receiver", "missing"),
+        ("NetworkPolicy", "payments-api", "changed"),
         ("Permissions", "orders", "changed"),
         ("Right", "orders", "changed"),
+        ("Service", "shops-api", "changed"),
     ]
 
 
@@ -133,6 +140,13 @@ def test_a_record_a_grant_and_a_permission_are_told_with_old_and_new(drifted: li
     assert difference(drifted, "Right", "orders", "privileges") == ("", "SELECT", "")
 
 
+def generations(person: Person) -> dict[str, int]:
+    """How often each deployment was changed."""
+    form = r'jsonpath={range .items[*]}{.metadata.name} {.metadata.generation}{"\n"}{end}'
+    lines = person.kubectl("get", "deployments", "--namespace", "kind", "--output", form).splitlines()
+    return {name: int(number) for name, number in map(str.split, filter(None, lines))}
+
+
 @pytest.mark.usefixtures("drifted")
 def test_looking_changes_nothing(person: Person, outside: Outside, drifted: list[dict[str, Any]]) -> None:
     assert drift(person, expect=1) == drifted
@@ -150,8 +164,12 @@ def test_a_person_reads_it_in_a_line_for_each_object(person: Person, outside: Ou
 
 
 @pytest.mark.usefixtures("drifted")
-def test_a_deploy_that_looks_first_puts_everything_back(person: Person, outside: Outside) -> None:
-    put_back(person, outside)
-    assert drift(person, expect=0) == []
+def test_exactly_what_differs_is_restored_after_asking(person: Person, outside: Outside) -> None:
+    before = generations(person)
+    assert "Interrupted" in person.types("./hs", "drift", "kind", "--fix", expect=130, input="n\n")
+    assert generations(person) == before
+    assert "kind is as it was deployed." in person.types("./hs", "drift", "kind", "--fix", "--yes")
+    touched = {name for name, generation in generations(person).items() if generation != before[name]}
+    assert touched == {"orders-api", "payments-api", "shops-api"}
     assert [record["data"] for record in outside.records("shop")] == [str(outside.estate.file.loopback)]
     assert person.status()["healthy"] is True

@@ -5,29 +5,38 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 import yaml
 
+from ops.process import run
 from tests.e2e.conftest import Person
 from tests.e2e.outside import Outside
 from tests.e2e.releases import Platform, visitors
 from tests.e2e.test_environment import person_address
+from tests.e2e.test_from_outside import send, stripe_event
 from tests.e2e.test_growing import secrets_of
 
 EXPAND = "CREATE TABLE order_note (id uuid PRIMARY KEY, body text NOT NULL);\n"
 CONTRACT = "DROP TABLE order_note;\n"
 ORDERS_NEWEST = "V900"
 CRASH_SECONDS = 90
+BEFORE_THE_NEW_NAME = 3
+"""The release whose context `loyalty` is called `rewards` in the next."""
+POINTS_ID = "6f2b7c1e-0000-4000-8000-000000000007"
+CHANGED_SECRET = "whsec_changed_by_stripe"
 
 
 @pytest.fixture(scope="module")
 def platform(person: Person, outside: Outside) -> Iterator[Platform]:
     """Somebody who releases; afterwards the checkout and the environment are as they were."""
     found = Platform(person, outside.estate)
-    first = found.git("rev-parse", "HEAD")
+    first, secret = found.git("rev-parse", "HEAD"), webhook_secret().read_text()
     yield found
+    webhook_secret().write_text(secret)
     found.git("reset", "--quiet", "--hard", first)
     for tag in found.git("tag", "--list", "kind/*").split():
         found.git("tag", "--delete", tag)
@@ -77,10 +86,26 @@ def a_new_context(platform: Platform) -> None:
 
 
 def a_name_less(platform: Platform) -> None:
-    """A UI that is public no more."""
+    """A UI that is public no more, a context with another name, and a secret that Stripe has changed."""
+    in_loyalty(platform, f"INSERT INTO points VALUES ('{POINTS_ID}', 7)")
     catalogue = platform.person.read_yaml("catalogue.yaml")
     del catalogue["uis"]["operator"]["ingress"]
+    catalogue["contexts"]["rewards"] = catalogue["contexts"].pop("loyalty")
+    migrations = platform.person.checkout / "migrations"
+    (migrations / "loyalty").rename(migrations / "rewards")
+    webhook_secret().write_text(CHANGED_SECRET)
     platform.person.write("catalogue.yaml", yaml.safe_dump(catalogue, sort_keys=False))
+
+
+def in_loyalty(platform: Platform, statement: str) -> str:
+    """Type a statement into psql in the database of the context that gets another name; returns what it answers."""
+    words = ["docker", "exec", "--user", "postgres", platform.estate.container("postgres"), "psql", "--tuples-only", "--no-align"]
+    return run([*words, "--dbname=kind_loyalty", f"--command={statement}"]).stdout.strip()
+
+
+def webhook_secret() -> Path:
+    """The file of the estate's secret that Stripe signs with."""
+    return secrets_of() / "stripe_webhook_secret"
 
 
 def services(platform: Platform) -> dict[str, object]:
@@ -92,18 +117,25 @@ def test_back_to_each_of_them_databases_stay_and_no_visitor_is_turned_away(platf
     with visitors(outside):
         for number in (3, 2, 1, 0):
             output = platform.person.types("./hs", "rollback", "kind", "--to", f"kind/1.{number}.0", "--yes")
+            assert "What it has otherwise than what runs" in output
             assert "verified" in output
             as_released(platform, outside, number)
+            if number == BEFORE_THE_NEW_NAME:
+                assert in_loyalty(platform, "SELECT points FROM points") == "7"
+                assert send(outside, "/webhooks/stripe", *stripe_event(CHANGED_SECRET)).status == httpx.codes.OK
     assert [(release["kind"], release["rolled_back_to"]) for release in platform.history()[:4]] == [("rollback", to) for to in (1, 2, 3, 4)]
-    assert "kind_loyalty" in names_of_databases(platform)
-    assert platform.history()[0]["databases"]["orders"] == "900"
+    assert {"kind_loyalty", "kind_rewards"} <= names_of_databases(platform)
+    newest, *_, first_back = platform.history()[:4]
+    assert newest["databases"]["orders"] == "900"
+    assert any(line.startswith("loyalty-api") for line in first_back["changes"])
 
 
 def as_released(platform: Platform, outside: Outside, number: int) -> None:
     """The environment is what release ``kind/1.<number>.0`` made of it."""
     assert ("orders-api:1.1.0@sha256:" in platform.image_of("orders-api")) == (number >= 1)
     assert platform.deployment("shops-api")["replicas"] == (2 if number >= 2 else 1)
-    assert ("loyalty-api" in platform.deployments()) == (number >= 3)
+    assert ("loyalty-api" in platform.deployments()) == (number == BEFORE_THE_NEW_NAME)
+    assert ("rewards-api" in platform.deployments()) == (number > BEFORE_THE_NEW_NAME)
     assert bool(outside.records("operator")) == (number < 4)
 
 
@@ -115,7 +147,7 @@ def test_a_held_environment_refuses_tags_until_it_is_resumed(platform: Platform)
 def test_forward_again_to_the_newest_with_the_database_that_stayed(platform: Platform, outside: Outside) -> None:
     platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0")
     as_released(platform, outside, 4)
-    assert platform.history()[0]["databases"]["loyalty"] == "1"
+    assert platform.history()[0]["databases"]["rewards"] == "1"
 
 
 def test_the_same_tag_twice_is_nothing_to_do_and_a_moved_or_malformed_one_is_refused(platform: Platform) -> None:

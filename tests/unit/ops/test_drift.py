@@ -170,13 +170,33 @@ def test_the_document_says_whether_anything_differs() -> None:
     assert as_document("test", []) == {"environment": "test", "drifted": False, "drift": []}
 
 
-def test_the_remedy_says_what_a_deploy_does_not_put_back(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_remedy_restores_what_no_deploy_would(capsys: pytest.CaptureFixture[str]) -> None:
     added: dict[str, Any] = {"f:env": {'k:{"name":"DEBUG"}': {"f:value": {}}}}
     event = looked_at_deployment("same", deployment(PORT="80", DEBUG="1"), writer("kubectl-set", in_container(added)))
-    show_drift("test", find([event]))
-    printed = capsys.readouterr().out
-    assert "stays until whoever wants it gone" in printed
-    assert "./hs up test --refresh" in printed
+    [one] = found = find([event])
+    show_drift("test", found)
+    assert "./hs drift test --fix" in capsys.readouterr().out
+    assert not one.is_seen_by_engine
+    assert one.removal is not None
+    path = "/spec/template/spec/containers/0/env/1"
+    assert [operation["path"] for operation in one.removal.operations] == [path, path]
+
+
+def test_what_differs_and_what_was_added_are_restored_each_in_its_way() -> None:
+    added: dict[str, Any] = {"f:env": {'k:{"name":"DEBUG"}': {"f:value": {}}}}
+    scaled = looked_at_deployment(
+        "update",
+        deployment(replicas=5, PORT="80", DEBUG="1"),
+        writer("kubectl-set", in_container(added)),
+        paths=("spec.replicas",),
+    )
+    [one] = find([scaled])
+    assert one.is_seen_by_engine
+    assert one.removal is not None
+    assert [operation["op"] for operation in one.removal.operations] == ["test", "remove"]
+    [gone] = find([looked_at("delete", "NetworkPolicy", "n", old={"metadata": {"name": "n"}}, of=ORDERS_API)])
+    assert gone.is_seen_by_engine
+    assert gone.removal is None
 
 
 def test_a_right_that_another_context_s_role_was_given_is_drift() -> None:
