@@ -8,7 +8,7 @@ import typer
 
 from local.estate import Estate
 from ops import console
-from ops.cli import Refresh
+from ops.cli import EstateName, Refresh
 from ops.errors import InputError
 
 LOOK_SECONDS = 20
@@ -17,16 +17,46 @@ LOOK_SECONDS = 20
 Stack = Annotated[str, typer.Argument(help="a stack of the local estate: kind, or one of your own")]
 
 
-def up(stack: Stack = "kind", refresh: Refresh = False) -> None:
+def up(
+    stack: Annotated[
+        str | None, typer.Argument(help="a stack of the local estate: kind (unless you say another), or one of your own")
+    ] = None,
+    refresh: Refresh = False,
+    every: Annotated[bool, typer.Option("--all", help="every stack of an estate, each after what it stands on")] = False,
+    estate: EstateName = "local",
+    if_changed: Annotated[bool, typer.Option("--if-changed", help="leave the stack alone if its files are those of its last run")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask before the datacenter's machines are changed")] = False,
+) -> None:
     """Bring the local estate up and deploy a stack on it. Run it again after any change, or after Ctrl-C."""
+    if every:
+        up_all(stack, estate, yes=yes)
+        return
+    up_one(stack or "kind", refresh=refresh, if_changed=if_changed)
+
+
+def up_all(stack: str | None, estate: str, *, yes: bool) -> None:
+    """Bring every stack of an estate up; the datacenter's after asking, because its machines are among them."""
+    from ops.all_stacks import LOCAL, run_all, tasks
+
+    if stack:
+        raise InputError("--all takes no stack.", remedy=f"./hs up {stack}, or ./hs up --all")
+    todo = tasks("up", estate)
+    if estate != LOCAL and not yes:
+        console.out.print("This runs, in this order", *(f"  {' '.join(task.command)}" for task in todo), sep="\n", markup=False)
+        typer.confirm("Run it?", abort=True)
+    run_all(todo)
+
+
+def up_one(stack: str, *, refresh: bool, if_changed: bool) -> None:
+    """Bring the local estate up with one stack on it."""
     from local.environment import require_local
     from local.up import up as bring_up
     from ops.cli import show
 
     require_local(stack)
-    bring_up(Estate.load(), stack, refresh=refresh)
-    look_from_outside(stack)
-    show(stack)
+    if bring_up(Estate.load(), stack, refresh=refresh, if_changed=if_changed):
+        look_from_outside(stack)
+        show(stack)
 
 
 def look_from_outside(stack: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from local import kernel, outside, overlay
@@ -41,8 +43,31 @@ ON_THIS_MACHINE = ("esxi-native",)
 """Those whose official plugin is never wanted here: the local estate's hypervisor is the container engine."""
 
 
-def up(estate: Estate, stack: str = "kind", *, refresh: bool = False) -> None:
-    """Bring the whole local estate up and deploy ``stack`` on it; raises PlatformError with what stopped it."""
+def up(estate: Estate, stack: str = "kind", *, refresh: bool = False, if_changed: bool = False) -> bool:
+    """Bring the whole local estate up and deploy ``stack`` on it; returns whether it was deployed, or unchanged and left alone.
+
+    Raises PlatformError with what stopped it. Two at a time take turns until the deploy: both would make the same cluster and machines.
+    """
+    with turn(estate):
+        bring_up_below(estate, stack)
+    return bool(deploy.up(stack, estate.checkout, refresh=refresh, if_changed=if_changed))
+
+
+@contextmanager
+def turn(estate: Estate) -> Iterator[None]:
+    """Wait until no other process brings this estate up; the turn ends with the process that has it."""
+    estate.data_dir.mkdir(parents=True, exist_ok=True)
+    with (estate.data_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with console.step(f"Waiting for another command that brings {estate.name} up"):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def bring_up_below(estate: Estate, stack: str) -> None:
+    """All that a stack stands on: tools, images, the cluster, the configured machines and what stands for the world outside."""
     toolchain = prepare_tools(estate, stack)
     ensure_engine()
     addons = ensure_addon_images(toolchain)
@@ -57,7 +82,6 @@ def up(estate: Estate, stack: str = "kind", *, refresh: bool = False) -> None:
     toolchain.clean()
     servers = {machine.role: machine.address for machine in machine_stack.recorded(estate)}
     overlay.write(estate, servers, references, charts)
-    deploy.up(stack, estate.checkout, refresh=refresh)
 
 
 def prepare_tools(estate: Estate, stack: str) -> Toolchain:

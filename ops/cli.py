@@ -22,6 +22,9 @@ Refresh = Annotated[
 ]
 
 
+EstateName = Annotated[str, typer.Option("--estate", help="with --all: local, or datacenter")]
+
+
 preparations: list[Callable[[str], None]] = []
 """Called with the environment before a command works on it; the command line adds what makes the local estate reachable."""
 
@@ -114,17 +117,27 @@ def verify(
 
 
 def preview(
-    environment: Environment,
+    environment: Annotated[str | None, typer.Argument(help="the environment; left out with --all")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="print a comment for a pull request")] = False,
     refresh: Refresh = False,
+    every: Annotated[bool, typer.Option("--all", help="every stack of an estate, each after what it stands on")] = False,
+    estate: EstateName = "local",
 ) -> None:
     """Say what a deploy would change, in words. Nothing is changed."""
+    from ops.all_stacks import say_all, tasks
     from ops.changes import as_json as document
     from ops.changes import markdown
     from ops.preview import preview as look
     from ops.preview import show as show_changes
 
+    if bool(environment) == every:
+        raise InputError("Give an environment, or --all.", remedy="./hs preview kind, or ./hs preview --all")
+    if every and (as_json or as_markdown or refresh):
+        raise InputError("--all prints for a person and takes no other option.", remedy="./hs preview ENVIRONMENT --json, for each")
+    if every or environment is None:
+        say_all(tasks("preview", estate))
+        return
     changes = look(require_environment(environment), refresh=refresh)
     if as_json:
         console.out.print_json(json.dumps(document(environment, changes)))

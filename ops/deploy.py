@@ -18,6 +18,7 @@ from ops.kubernetes import get_items, pod_log
 from ops.records import clashes, existing_records, owned_record_ids, pending_record_hosts
 from ops.state import State, open_state
 from ops.state.pending import heal
+from ops.unchanged import fingerprint, is_unchanged, remember
 from settings import Settings, SettingsError, load_stack
 from settings.load import ADOPTED_RECORDS_VARIABLE, PROJECT, ROOT
 from settings.pins import PINNED_IMAGES_VARIABLE
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 LOG_LINES = 20
 DATABASE_COMPONENT = "platform:env:Database"
 """The type of a context's database with its roles, rights and Secrets (components/tokens.py)."""
+UNCHANGED = "is unchanged since its last run"
 QUIET_OPERATIONS = ("same", "read", "refresh")
 
 
@@ -99,15 +101,21 @@ def validated(stack: str, root: Path = ROOT, images: Images = AS_WRITTEN) -> Set
         ) from None
 
 
-def up(stack: str, root: Path = ROOT, *, message: str = "", refresh: bool = False) -> dict[str, int]:
+def up(stack: str, root: Path = ROOT, *, message: str = "", refresh: bool = False, if_changed: bool = False) -> dict[str, int]:
     """Bring ``stack`` to what its files say and return how many resources were created, updated, deleted, and the same.
 
-    ``refresh`` compares with reality first, so that what somebody changed by hand is put back. Raises InputError for a configuration that
-    is refused and PlatformError for a run that failed.
+    ``refresh`` compares with reality first, so that what somebody changed by hand is put back; ``if_changed`` leaves a stack alone whose
+    files are those of its last run. Raises InputError for a configuration that is refused and PlatformError for a run that failed.
     """
     settings = validated(stack, root)
-    with turn_of(stack, "up"):
-        return bring_up(settings, root, message=message or f"up {stack}", refresh=refresh)
+    with turn_of(stack, "up") as state:
+        word = fingerprint(stack, root)
+        if if_changed and is_unchanged(state, stack, word):
+            tell(f"{stack} {UNCHANGED}; ./hs drift {stack} compares it with reality")
+            return {}
+        changes = bring_up(settings, root, message=message or f"up {stack}", refresh=refresh)
+        remember(state, stack, word)
+        return changes
 
 
 def tell(line: str) -> None:

@@ -158,6 +158,11 @@ def environments(root: Path = ROOT) -> list[str]:
     return [stack for stack in stacks(root) if _peek(stack, "environment", "", root) != ""]
 
 
+def clusters(root: Path = ROOT) -> list[str]:
+    """Every stack that holds what a cluster has once, read without checking the rest."""
+    return [stack for stack in stacks(root) if _peek(stack, "cluster", "", root) != ""]
+
+
 def load_catalogue(root: Path = ROOT) -> Catalogue:
     """The catalogue alone; raises SettingsError with every mistake in it."""
     mistakes: list[Mistake] = []

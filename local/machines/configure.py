@@ -22,13 +22,14 @@ import yaml
 
 from local.estate import Estate
 from local.machines.events import Recap, Run, explanation
-from local.machines.fingerprint import files_digest, fingerprint
+from local.machines.fingerprint import fingerprint
 from local.machines.inventory import Site, inventory, ssh_config
 from local.machines.machines import Machine, known_hosts
 from local.machines.stack import machines_in, outputs_of
 from ops import console
 from ops.errors import PlatformError
 from ops.process import run
+from ops.unchanged import files_digest
 
 UNITS = {"postgres": "postgresql@*-main.service", "rabbitmq": "rabbitmq-server.service"}
 SSH_SECONDS = 90  # a machine that has just been started may take a minute until its services run

@@ -5,20 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-
-IGNORED = {".ansible", "__pycache__", ".cache"}
-
-
-def files_digest(root: Path) -> str:
-    """A hash of all files below ``root``: their paths, contents and whether they may be executed."""
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        if path.is_file() and not IGNORED.intersection(relative.parts):
-            executable = b"x" if path.stat().st_mode & 0o100 else b"-"
-            digest.update(relative.as_posix().encode() + b"\0" + executable + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 def fingerprint(roles: str, texts: Iterable[str], secrets: Mapping[str, str], today: datetime.date) -> str:
@@ -35,4 +21,4 @@ def fingerprint(roles: str, texts: Iterable[str], secrets: Mapping[str, str], to
     return digest.hexdigest()[:32]
 
 
-__all__ = ["files_digest", "fingerprint"]
+__all__ = ["fingerprint"]

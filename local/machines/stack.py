@@ -18,7 +18,6 @@ import yaml
 
 from local.estate import MACHINES, Estate
 from local.machines import machines
-from local.machines.fingerprint import files_digest
 from local.machines.image import ensure_image
 from local.machines.machines import Machine
 from local.network import address_plan, ensure_network
@@ -26,6 +25,7 @@ from ops import console
 from ops.deploy import Progress, summary, tell
 from ops.errors import PlatformError
 from ops.state import State, open_state
+from ops.unchanged import files_digest
 from settings.datacenter.load import DATACENTER, FOLDER, LOCAL_SETTINGS_VARIABLE, PASSWORD_VARIABLE, PROJECT
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from ops.state import State
 from settings.load import ROOT
 
 CHANGED_SHOWN = 10
+NOTHING_TO_DO = "nothing to do"
 
 
 def deploy(
@@ -49,7 +50,7 @@ def deploy(
             require_unheld(tag, book.hold(), environment)
             release = describe(settings, folder, commit, tag).model_copy(update={"reason": reason})
             if is_same(release, releases) and not refresh:
-                console.out.print(f"{environment} runs release {releases[-1].number} ({releases[-1].name}) already: nothing to do.")
+                console.out.print(f"{environment} runs release {releases[-1].number} ({releases[-1].name}) already: {NOTHING_TO_DO}.")
                 return None
             require_promotion(release, settings.environment.promoted_from, state, reason)
             candidate = Candidate(release, settings, folder)

@@ -68,6 +68,17 @@ def test_a_second_environment_is_one_stack_file(person: Person) -> None:
     assert person.status("kind")["healthy"] is True
 
 
+def test_all_stacks_at_once_leave_those_alone_that_have_not_changed(person: Person) -> None:
+    file = person.checkout / f"Pulumi.{SECOND}.yaml"
+    output = person.types("./hs", "up", "--all")
+    assert [line for line in output.splitlines() if line[:1] in "✓="] == ["= kind: unchanged", f"= {SECOND}: unchanged"]
+    file.write_text(file.read_text().replace("replicas: 1", "replicas: 0"))
+    refused = person.types("./hs", "preview", "--all", expect=1)
+    assert "✓ kind: done" in refused
+    assert f"✗ {SECOND}: failed" in refused
+    file.write_text(file.read_text().replace("replicas: 0", "replicas: 1"))
+
+
 def test_the_second_environment_shares_no_data_with_the_first(person: Person) -> None:
     event = place_order(person, SECOND)
     wait_for_event(person, "payments-api", event, SECOND)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.machines.fingerprint import files_digest, fingerprint
+from local.machines.fingerprint import fingerprint
+from ops.unchanged import files_digest
 
 MONDAY = datetime.date(2026, 11, 23)
 TEXTS = ["inventory", "ca"]
