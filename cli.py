@@ -10,7 +10,7 @@ from typer.exceptions import TyperException
 from local import cli as local_cli
 from local.environment import prepare
 from ops import cli as ops_cli
-from ops import console
+from ops import console, inventory_cli
 from ops.errors import EXIT_BAD_INPUT, InputError, PlatformError
 from ops.releases import cli as releases_cli
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 local_cli.add_commands(app)
 ops_cli.add_commands(app)
 releases_cli.add_commands(app)
+inventory_cli.add_commands(app)
 ops_cli.preparations.append(prepare)
 
 INTERRUPTED = 130

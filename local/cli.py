@@ -51,8 +51,15 @@ def up_one(stack: str, *, refresh: bool, if_changed: bool) -> None:
     """Bring the local estate up with one stack on it."""
     from local.environment import require_local
     from local.up import up as bring_up
+    from ops import deploy
     from ops.cli import show
+    from settings.load import environments, estate_of, stacks
 
+    if stack in stacks() and estate_of(stack) != "local" and stack not in environments():
+        deploy.up(
+            stack, refresh=refresh, if_changed=if_changed
+        )  # what a datacenter's cluster has once: no environment, so no release and no tag
+        return
     require_local(stack)
     if bring_up(Estate.load(), stack, refresh=refresh, if_changed=if_changed):
         look_from_outside(stack)

@@ -13,6 +13,8 @@ from settings.load import LOCAL_SETTINGS_VARIABLE
 COLLECTION = "fingerprints"
 PREFIX = "HIGHSTREETLY_"
 """What the variables of the program begin with."""
+SALT = "encryptionsalt:"
+"""The engine's first run writes it into the stack file; it decides nothing."""
 SOURCES = (
     "__main__.py",
     "Pulumi.yaml",
@@ -44,7 +46,8 @@ def fingerprint(stack: str, root: Path, environ: Mapping[str, str] = os.environ)
     local_settings = [Path(environ[LOCAL_SETTINGS_VARIABLE])] if environ.get(LOCAL_SETTINGS_VARIABLE) else []
     for path in (*(root / source for source in SOURCES), root / f"Pulumi.{stack}.yaml", *local_settings):
         content = files_digest(path) if path.is_dir() else path.read_text() if path.is_file() else ""
-        digest.update(hashlib.sha256(content.encode()).digest())
+        lines = [line for line in content.splitlines() if not line.startswith(SALT)]
+        digest.update(hashlib.sha256("\n".join(lines).encode()).digest())
     for name in sorted(environ):
         if name.startswith(PREFIX) and name != LOCAL_SETTINGS_VARIABLE:  # secrets, long random words: their hash tells nobody anything
             digest.update(hashlib.sha256(f"{name}={environ[name]}".encode()).digest())

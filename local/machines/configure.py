@@ -110,7 +110,7 @@ def configure(estate: Estate, *, force: bool = False) -> Recap:
 
 
 def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], note: Callable[[str], None] = lambda _: None) -> Run:
-    """Run ansible/site.yml with ``options``, telling ``note`` each task; raises PlatformError when a task failed."""
+    """Run ansible/data.yml with ``options``, telling ``note`` each task; raises PlatformError when a task failed."""
     program = here.program("ansible-playbook")
     sockets = Path(tempfile.mkdtemp(prefix="hs-ssh-"))  # a short path: a socket's path may have 107 characters
     heard = Run()
@@ -125,7 +125,7 @@ def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], n
 
     try:
         result = run(
-            [program, here.roles / "site.yml", "--inventory", here.inventory, *options],
+            [program, here.roles / "data.yml", "--inventory", here.inventory, *options],
             cwd=here.roles,
             env={**_environment(here, sockets), **secrets},
             check=False,

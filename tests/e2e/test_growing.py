@@ -71,7 +71,7 @@ def test_a_second_environment_is_one_stack_file(person: Person) -> None:
 def test_all_stacks_at_once_leave_those_alone_that_have_not_changed(person: Person) -> None:
     file = person.checkout / f"Pulumi.{SECOND}.yaml"
     output = person.types("./hs", "up", "--all")
-    assert [line for line in output.splitlines() if line[:1] in "✓="] == ["= kind: unchanged", f"= {SECOND}: unchanged"]
+    assert [line for line in output.splitlines() if line.startswith("=")] == ["= kind: unchanged", f"= {SECOND}: unchanged"]
     file.write_text(file.read_text().replace("replicas: 1", "replicas: 0"))
     refused = person.types("./hs", "preview", "--all", expect=1)
     assert "✓ kind: done" in refused

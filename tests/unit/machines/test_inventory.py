@@ -47,8 +47,8 @@ def test_memory_is_not_told_but_found_on_the_machine() -> None:
     assert "memory" not in yaml.safe_dump(inventory(SITE, Path("/data/ansible/ssh_config")))
 
 
-def test_every_group_of_the_inventory_is_one_the_site_is_played_for() -> None:
-    play = yaml.safe_load((ANSIBLE / "site.yml").read_text())[0]
+def test_every_group_of_the_inventory_is_one_the_data_machines_are_played_for() -> None:
+    play = yaml.safe_load((ANSIBLE / "data.yml").read_text())[0]
     assert set(play["hosts"].split(":")) == set(GROUPS.values())
     assert {path.stem for path in (ANSIBLE / "group_vars").glob("*.yml")} == set(GROUPS.values())
 

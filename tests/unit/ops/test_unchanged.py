@@ -34,6 +34,7 @@ def test_what_it_does_not_read_does_not(checkout: Path) -> None:
     before = fingerprint("test", checkout, NOTHING)
     (checkout / "README.md").write_text("another")
     (checkout / "Pulumi.live.yaml").write_text("another")
+    (checkout / "Pulumi.test.yaml").write_text("config: {}\nencryptionsalt: v1:another\n")
     assert fingerprint("test", checkout, {"PATH": "another"}) == before
 
 
