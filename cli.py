@@ -13,6 +13,7 @@ from ops import cli as ops_cli
 from ops import console, inventory_cli
 from ops.errors import EXIT_BAD_INPUT, InputError, PlatformError
 from ops.releases import cli as releases_cli
+from ops.why import cli as why_cli
 
 app = typer.Typer(
     help="highstreet.ly's platform: the local estate, deployments, and what runs where.",
@@ -25,6 +26,7 @@ local_cli.add_commands(app)
 ops_cli.add_commands(app)
 releases_cli.add_commands(app)
 inventory_cli.add_commands(app)
+why_cli.add_commands(app)
 ops_cli.preparations.append(prepare)
 
 INTERRUPTED = 130

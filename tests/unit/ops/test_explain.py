@@ -1,12 +1,16 @@
-"""Why a pod is not healthy, told from what the cluster says of it."""
+"""A deploy's message tells the causes that `./hs why` would tell, from pods, their events and their last lines alone."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from ops.explain import cause_of, explain, sql_failure, warnings_of
+from ops.deploy import remedy_for
+from ops.explain import Finding, explain
+from ops.why.flyway import sql_failure
+from ops.why.pods import warnings_of
 
 FLYWAY_SQL_ERROR = """\
 Migrating schema "public" to version "3 - broken"
@@ -26,26 +30,43 @@ Migration checksum mismatch for migration version 1
 -> Applied to database : 1
 -> Resolved locally    : 2
 """.splitlines()
+CRASHED: dict[str, Any] = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}
 
 
-def pod(name: str = "orders-api-1", labels: dict[str, str] | None = None, **status: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": labels or {"app.kubernetes.io/name": "orders-api"}}, "status": status}
+def pod(name: str = "orders-api-1", workload: str = "orders-api", component: str = "api", **status: Any) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/name": workload, "app.kubernetes.io/component": component}
+    return {"metadata": {"name": name, "namespace": "kind", "labels": labels}, "status": status}
 
 
 def container(name: str = "api", ready: bool = False, **more: Any) -> dict[str, Any]:
     return {"name": name, "image": "highstreetly/orders-api:9", "ready": ready, **more}
 
 
-def test_a_healthy_pod_has_no_cause() -> None:
-    assert cause_of(pod(phase="Running", containerStatuses=[container(ready=True, state={"running": {}})])) == ("", "", False)
+def silent(_pod: str, _name: str, _previous: bool) -> list[str]:
+    return []
 
 
-def test_a_finished_pod_has_no_cause() -> None:
-    assert cause_of(pod(phase="Succeeded", containerStatuses=[container(state={"terminated": {"exitCode": 0}})]))[0] == ""
+def only(pods: list[dict[str, Any]], *lines: str, events: list[dict[str, Any]] | None = None) -> Finding:
+    """The one finding about pods whose containers wrote these lines."""
+    [found] = explain(pods, events or [], lambda *_: list(lines))
+    return found
 
 
-def test_a_starting_pod_has_no_cause() -> None:
-    assert cause_of(pod(phase="Pending", containerStatuses=[container(state={"waiting": {"reason": "ContainerCreating"}})]))[0] == ""
+def warning(name: str, message: str, at: str, kind: str = "Warning", reason: str = "Failed") -> dict[str, Any]:
+    return {"type": kind, "reason": reason, "message": message, "lastTimestamp": at, "involvedObject": {"name": name}}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"phase": "Running", "containerStatuses": [container(ready=True, state={"running": {}})]},
+        {"phase": "Succeeded", "containerStatuses": [container(state={"terminated": {"exitCode": 0}})]},
+        {"phase": "Pending", "containerStatuses": [container(state={"waiting": {"reason": "ContainerCreating"}})]},
+    ],
+    ids=["healthy", "finished", "starting"],
+)
+def test_a_pod_that_is_well_has_no_finding(status: dict[str, Any]) -> None:
+    assert explain([pod(**status)], [], silent) == []
 
 
 @pytest.mark.parametrize(
@@ -65,29 +86,66 @@ def test_a_starting_pod_has_no_cause() -> None:
     ],
 )
 def test_the_cause_is_named(status: dict[str, Any], cause: str) -> None:
-    assert cause_of(pod(phase="Running", containerStatuses=[container(**status)]))[0] == cause
+    assert only([pod(phase="Running", containerStatuses=[container(**status)])]).cause == cause
 
 
 def test_a_pod_without_a_node_says_why() -> None:
     conditions = [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient memory."}]
-    assert cause_of(pod(phase="Pending", conditions=conditions))[0].endswith("Insufficient memory.")
+    assert only([pod(phase="Pending", conditions=conditions)]).cause == "cannot be scheduled: Insufficient memory"
 
 
 def test_a_crash_is_explained_by_the_log_of_the_run_that_crashed() -> None:
-    crashed = container(state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {"exitCode": 1}})
     asked: list[tuple[str, str, bool]] = []
 
     def read_log(pod: str, name: str, previous: bool) -> list[str]:
         asked.append((pod, name, previous))
         return ["DATABASE_URL is not set"]
 
-    [finding] = explain([pod(phase="Running", containerStatuses=[crashed])], [], read_log)
+    [finding] = explain([pod(phase="Running", containerStatuses=[container(**CRASHED)])], [], read_log)
     assert asked == [("orders-api-1", "api", True)]
     assert "DATABASE_URL is not set" in str(finding)
 
 
+def test_services_that_all_lack_the_database_are_one_finding() -> None:
+    pods = [
+        pod(f"{name}-1", name, phase="Running", containerStatuses=[container(state={"running": {}})])
+        for name in ("orders-api", "shops-api")
+    ]
+    found = only(
+        pods, '{"level":"WARN","msg":"not ready","check":"database","error":"dial tcp 10.0.0.1:5432: connect: connection refused"}'
+    )
+    assert found.workload == "postgres"
+    assert found.cause.endswith("nothing listens there; fails because of it: orders-api, shops-api")
+    assert str(found).startswith("postgres: the database server refuses connections")
+
+
+def test_an_exhausted_quota_is_found_while_its_event_is_fresh_and_no_pod_came_after_it() -> None:
+    message = (
+        'Error creating: pods "shop-7c-x" is forbidden: exceeded quota: environment, requested: pods=1, used: pods=12, limited: pods=12'
+    )
+    now = datetime.now(UTC)
+    fresh, old = (f"{now - timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (1, 30))
+    found = only([], events=[warning("shop-7c", message, fresh, reason="FailedCreate")])
+    assert found.workload == "shop"
+    assert "pods: 12 of 12 used, 1 more wanted" in found.cause
+    assert explain([], [warning("shop-7c", message, old, reason="FailedCreate")], silent) == []
+    made = pod("shop-7c-y", "shop", phase="Running", containerStatuses=[container(ready=True, state={"running": {}})])
+    made["metadata"] |= {"creationTimestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}", "ownerReferences": [{"kind": "ReplicaSet", "name": "shop-7c"}]}
+    assert explain([made], [warning("shop-7c", message, fresh, reason="FailedCreate")], silent) == []
+
+
+def test_a_secret_in_a_last_line_is_masked() -> None:
+    crashed = pod(phase="Running", containerStatuses=[container(**CRASHED)])
+    assert "hunter2hunter2" not in str(only([crashed], "cannot use postgres://app:hunter2hunter2@10.0.0.1/kind_orders"))
+
+
 def test_a_failed_migration_names_script_line_and_sql_error() -> None:
-    assert sql_failure(FLYWAY_SQL_ERROR) == 'the script V3__broken.sql failed at line 2: column "amuont" does not exist'
+    ended = container("flyway", state={"terminated": {"exitCode": 1}})
+    failed = pod("orders-migration-1", "orders-migration", "migration", phase="Failed", containerStatuses=[ended])
+    found = only([failed], *FLYWAY_SQL_ERROR)
+    assert found.cause == 'the script V3__broken.sql failed at line 2: column "amuont" does not exist'
+    assert found.cause == sql_failure(FLYWAY_SQL_ERROR)
+    assert remedy_for("kind", [found.cause]) == "correct the script, then ./hs up kind"
 
 
 def test_an_edited_script_is_named_by_its_version() -> None:
@@ -95,14 +153,12 @@ def test_an_edited_script_is_named_by_its_version() -> None:
 
 
 def test_warnings_are_the_pod_s_own_latest_and_each_once() -> None:
-    def event(name: str, message: str, at: str, kind: str = "Warning") -> dict[str, Any]:
-        return {"type": kind, "reason": "Failed", "message": message, "lastTimestamp": at, "involvedObject": {"name": name}}
-
+    moments = [f"2026-07-01T12:00:0{second}Z" for second in range(6)]
     events = [
-        event("a", "two", "2"),
-        event("a", "one", "1"),
-        event("b", "other", "3"),
-        event("a", "two", "4"),
-        event("a", "ok", "5", "Normal"),
+        warning("a", "two", moments[2]),
+        warning("a", "one", moments[1]),
+        warning("b", "other", moments[3]),
+        warning("a", "two", moments[4]),
+        warning("a", "ok", moments[5], "Normal"),
     ]
     assert warnings_of("a", events) == ["Failed: one", "Failed: two"]

@@ -1,0 +1,135 @@
+"""What is known of an environment at one moment: everything that the judgement of causes rests on, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ops.hosts import HostStatus
+from ops.releases.record import Release
+from ops.why.pods import Item, is_over, is_replaced, name_of, workload_of
+from settings.catalogue import Catalogue, Workload
+from settings.flows import Machine
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that a container wrote; ``at`` is None where nobody knows when."""
+
+    text: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a data machine listens, and what it is called in a sentence."""
+
+    address: str
+    port: int
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.address}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """One context's database, asked from here as its services ask it; ``trouble`` is the driver's own message, empty where it answered."""
+
+    context: str
+    name: str
+    trouble: str = ""
+    migrated_to: str = ""
+    expected: str = ""
+    behind: bool = False
+    """Whether scripts of this checkout have not been applied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """A queue of the environment's vhost; limits are None where it has none."""
+
+    name: str
+    ready: int
+    unacknowledged: int = 0
+    consumers: int = 0
+    limit: int | None = None
+    bytes: int = 0
+    limit_bytes: int | None = None
+
+    @property
+    def full_words(self) -> str:
+        """How full it is, where that is to the limit; empty for a queue with room. RabbitMQ counts what is ready, not what is underway."""
+        if self.limit is not None and self.ready >= self.limit:
+            return f"{self.ready} of {self.limit} messages"
+        if self.limit_bytes is not None and self.bytes >= self.limit_bytes:
+            return f"{self.bytes} of {self.limit_bytes} bytes"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """RabbitMQ, asked over its management API; ``trouble`` is why it did not answer."""
+
+    trouble: str = ""
+    asked: bool = True
+    vhost: bool = True
+    queues: Sequence[Queue] = ()
+    alarms: Sequence[str] = ()
+    """Resources that a node is short of (memory, disk): publishers are stopped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Everything that was learned of an environment. What could not be learned is named in ``unknown``."""
+
+    environment: str
+    now: datetime
+    items: Sequence[Item] = ()
+    """Kubernetes objects of the namespace, of every kind that was asked for."""
+    has_workloads: bool = False
+    """Whether Deployments and ReplicaSets were asked for: only then does their absence say anything."""
+    lines: Mapping[tuple[str, str], Sequence[Line]] = field(default_factory=dict)
+    """Last lines by (pod, container), oldest first."""
+    previous: Mapping[tuple[str, str], Sequence[Line]] = field(default_factory=dict)
+    """Last lines of the run before, of containers that crashed."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """What the readiness endpoint of a pod answers."""
+    catalogue: Catalogue | None = None
+    machines: Mapping[Machine, Endpoint] = field(default_factory=dict)
+    databases: Sequence[Database] = ()
+    broker: Broker = Broker(asked=False)
+    hosts: Sequence[HostStatus] = ()
+    releases: Sequence[Release] = ()
+    local: bool = False
+    """Whether it runs on this machine's own estate, which `./hs up` mends."""
+    cluster_trouble: str = ""
+    """Why the cluster did not answer."""
+    unknown: Sequence[str] = ()
+
+    def of(self, kind: str) -> list[Item]:
+        """All objects of a kind."""
+        return [item for item in self.items if item.get("kind") == kind]
+
+    def pods(self, workload: str = "") -> list[Item]:
+        """The pods that are meant to run, of one workload or of all."""
+        pods = [pod for pod in self.of("Pod") if not is_over(pod) and not is_replaced(pod)]
+        return [pod for pod in pods if workload in ("", workload_of(pod))]
+
+    def deployment(self, workload: str) -> Item | None:
+        """A workload's Deployment."""
+        return next((item for item in self.of("Deployment") if name_of(item) == workload), None)
+
+    def workloads(self) -> Iterator[Workload]:
+        """Every service and UI that the catalogue names."""
+        return self.catalogue.workloads() if self.catalogue else iter(())
+
+    def log_of(self, pod: Item, container: str = "", *, previous: bool = False) -> list[Line]:
+        """The last lines of a pod's container, or of all its containers; those of the run before where they are asked for and known."""
+        where = name_of(pod)
+        source = self.previous if previous and any(key[0] == where for key in self.previous) else self.lines
+        return [line for (name, part), lines in source.items() if name == where and container in ("", part) for line in lines]
+
+
+__all__ = ["Broker", "Database", "Endpoint", "Facts", "Line", "Queue"]
