@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.live import Live
 
 from ops import console
 from ops.errors import EXIT_FAILED_RUN, InputError
 from settings.errors import nearest
-from settings.load import stacks
+from settings.load import ESTATES, environments, estate_of, stacks
 
 if TYPE_CHECKING:
     from ops.status import EnvironmentStatus
@@ -24,6 +30,8 @@ Refresh = Annotated[
 
 EstateName = Annotated[str, typer.Option("--estate", help="with --all: local, or datacenter")]
 
+
+WATCH_SECONDS = 2
 
 preparations: list[Callable[[str], None]] = []
 """Called with the environment before a command works on it; the command line adds what makes the local estate reachable."""
@@ -45,29 +53,74 @@ def read(environment: str) -> EnvironmentStatus:
     from ops.status import read_status
 
     settings = validated(environment)
-    return read_status(settings, find(environment))
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        findings = pool.submit(find, environment)
+        found = read_status(settings)
+    return replace(found, findings=findings.result())
+
+
+def read_all(environments: Sequence[str]) -> list[EnvironmentStatus]:
+    """The states of several environments, all asked at once; raises InputError when the configuration of one is refused."""
+    from ops.deploy import validated
+    from ops.status import read_status
+
+    asked = []
+    with ThreadPoolExecutor(max_workers=max(1, len(environments))) as pool:
+        for environment in environments:  # each has variables of its own, which the threads must not wait for
+            settings = validated(require_environment(environment))
+            asked.append(pool.submit(read_status, settings, (), os.environ.get("PULUMI_BACKEND_URL", "")))
+        return [answer.result() for answer in asked]
 
 
 def show(environment: str) -> None:
     """Print the state of an environment as a table."""
-    from ops.status import show_status
+    from ops.status_table import one
 
-    show_status(read(environment))
+    console.out.print(one(read(environment)))
+
+
+def environments_of(estate: str) -> list[str]:
+    """The environments of an estate; raises InputError where there are none."""
+    found = [name for name in environments() if estate_of(name) == estate]
+    if not found:
+        raise InputError(f"The estate {estate!r} has no environment.", why=nearest(estate, ESTATES), remedy="./hs status --estate local")
+    return found
 
 
 def status(
-    environment: Environment = "kind",
+    environment: Annotated[str | None, typer.Argument(help="one environment in full; all of an estate side by side when left out")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="look again every two seconds, until Ctrl-C")] = False,
+    estate: Annotated[str, typer.Option("--estate", help="whose environments, when none is named: local, or datacenter")] = "local",
 ) -> None:
-    """Show what runs in an environment: services, UIs, databases, vhost, public names. Exit code 1 when what runs is not healthy."""
-    from ops.status import show_status
+    """Show what runs: services, UIs, databases, queues, releases, public names. Exit code 1 when anything that runs is not healthy."""
+    from ops.status_table import one, side_by_side
 
-    found = read(require_environment(environment))
+    if watch and as_json:
+        raise InputError("--watch draws; it prints no JSON.", remedy="./hs status --json, as often as you like")
+    names = [require_environment(environment)] if environment else environments_of(estate)
+    single = len(names) == 1
+    if single:
+        require_environment(names[0])
+
+    def look() -> list[EnvironmentStatus]:
+        return [read(names[0])] if single else read_all(names)
+
+    def draw(found: Sequence[EnvironmentStatus]) -> RenderableType:
+        return one(found[0]) if single else side_by_side(found)
+
+    found = look()
     if as_json:
-        console.out.print_json(json.dumps(found.as_json()))
+        document = found[0].as_json() if environment else {"environments": [status.as_json() for status in found]}
+        console.out.print_json(json.dumps(document))
+    elif watch:
+        with Live(draw(found), console=console.out, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_SECONDS)
+                live.update(draw(look()), refresh=True)
     else:
-        show_status(found)
-    raise typer.Exit(0 if found.healthy else 1)
+        console.out.print(draw(found))
+    raise typer.Exit(0 if all(status.healthy for status in found if single or status.deployed) else 1)
 
 
 def logs(

@@ -1,9 +1,10 @@
-"""What differs in reality from what was deployed, object by object and field by field. Nothing is changed, nor written into the state."""
+"""What differs in reality from what was deployed, object by object and field by field. Nothing is changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,29 @@ from ops.errors import InputError, PlatformError
 from ops.field_owners import additions, writers
 from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of
 from ops.network_rules import rule_changes
+from ops.releases.book import who
 from ops.releases.databases import owners
 from ops.removals import Removal, removal_of
 from ops.rights import Right, foreign_rights
+from ops.state import State
 from settings.load import ROOT
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent, StepEventMetadata
 
 KUBERNETES = "kubernetes:"
+LOOKS = "drift"
+
+
+@dataclass(frozen=True)
+class LastLook:
+    """A look for drift, as it is kept beside the state for `./hs status`."""
+
+    at: str
+    """ISO 8601, UTC, to the second."""
+    by: str
+    objects: int
+    """How many were not as they were deployed."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,15 @@ def drift(stack: str, root: Path = ROOT) -> list[Drift]:
                 step.note("looking for rights that others have")
                 found += [given(right) for right in foreign_rights(owners(stack), settings.ca_certificate_path)]
             step.note(f"{len(found)} objects differ" if found else "nothing differs")
+        look = LastLook(datetime.now(UTC).isoformat(timespec="seconds"), who(), len(found))
+        state.write_document(LOOKS, stack, 1, vars(look))
     return found
+
+
+def last_look(state: State, stack: str) -> LastLook | None:
+    """When somebody last looked for drift, and how many objects differed."""
+    found = state.read_documents(LOOKS, stack)
+    return LastLook(**found[-1][1]) if found else None
 
 
 def _looked_at(stack: str, root: Path, step: console.Step) -> list[EngineEvent]:

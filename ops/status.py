@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import base64
+import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from rich.table import Table
-
-from ops import console
+from ops.drift import LastLook, last_look
+from ops.errors import PlatformError
 from ops.explain import Finding
 from ops.hosts import HostStatus, read_hosts
 from ops.kubernetes import get_items
+from ops.releases.book import Book, Hold
+from ops.releases.choose import current
+from ops.releases.record import Release
+from ops.servers import DatabaseAnswer, Queue, ask_broker, ask_database
+from ops.state import open_state
 from settings.catalogue import Catalogue
 from settings.load import Settings
 
-NAME, COMPONENT, VERSION = (f"app.kubernetes.io/{key}" for key in ("name", "component", "version"))
-CONNECT_TIMEOUT_SECONDS = 3
+NAME, VERSION = (f"app.kubernetes.io/{key}" for key in ("name", "version"))
+DEAD = ".dead"
+"""How a receiver's queue of dead letters ends (images/reference-service/internal/broker)."""
+NOT_DEPLOYED = "not deployed"
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,13 @@ class WorkloadStatus:
     ready: bool
     version: str
     replicas: str = ""
+    restarts: int = 0
+    """How often containers of its pods were started again."""
 
     def as_json(self) -> dict[str, object]:
         """The public fields."""
-        return {"name": self.name, "kind": self.kind, "ready": self.ready, "version": self.version}
+        fields = {"name": self.name, "kind": self.kind, "ready": self.ready, "version": self.version}
+        return {**fields, "replicas": self.replicas, "restarts": self.restarts}
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,32 @@ class DatabaseStatus:
 
 
 @dataclass(frozen=True)
+class Releases:
+    """What is known from the environment's book: the release that runs, the newest, the hold, and the last look for drift."""
+
+    current: Release | None = None
+    newest: Release | None = None
+    hold: Hold | None = None
+    looked: LastLook | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """The public fields."""
+        return {
+            "release": _release(self.current),
+            "newest_release": _release(self.newest),
+            "hold": vars(self.hold) if self.hold else None,
+            "drift": vars(self.looked) if self.looked else None,
+        }
+
+
+def _release(release: Release | None) -> dict[str, object] | None:
+    if release is None:
+        return None
+    fields = {"number": release.number, "name": release.name, "kind": release.kind, "outcome": release.outcome, "by": release.by}
+    return {**fields, "at": release.started_at.isoformat(timespec="seconds")}
+
+
+@dataclass(frozen=True)
 class EnvironmentStatus:
     """One environment at a glance."""
 
@@ -62,6 +99,18 @@ class EnvironmentStatus:
     machines: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     public: Sequence[HostStatus] = ()
+    queues: Sequence[Queue] = ()
+    releases: Releases = Releases()
+
+    @property
+    def deployed(self) -> bool:
+        """Whether anything of it runs."""
+        return any(workload.replicas != NOT_DEPLOYED for workload in (*self.services, *self.uis))
+
+    @property
+    def dead_letters(self) -> int:
+        """How many events no receiver could take."""
+        return sum(queue.ready for queue in self.queues if queue.name.endswith(DEAD))
 
     @property
     def public_healthy(self) -> bool:
@@ -78,8 +127,11 @@ class EnvironmentStatus:
         """What `./hs status --json` prints:
 
         - environment: its name
-        - services, uis: [{name, kind, ready, version}]
+        - services, uis: [{name, kind, ready, version, replicas, restarts}]
         - databases: [{name, migrated_to}]; vhost: its name; machines: {name: version}; each empty where it does not answer
+        - queues: [{name, ready, unacknowledged, consumers}]; dead_letters: how many events no receiver could take
+        - release, newest_release: {number, name, kind, outcome, by, at} or null; hold: {reason, by, since, stop} or null
+        - drift: {at, by, objects} of the last `./hs drift`, or null
         - public: [{host, url, address, expected, certificate, expires, issuer, reason, remedy}], [] where nothing is public
         - healthy: whether what runs inside is; public_healthy: whether every public name leads here with a good certificate
         """
@@ -90,6 +142,12 @@ class EnvironmentStatus:
             "databases": [{"name": database.name, "migrated_to": database.migrated_to} for database in self.databases],
             "vhost": self.vhost,
             "machines": dict(self.machines),
+            "queues": [
+                {"name": queue.name, "ready": queue.ready, "unacknowledged": queue.unacknowledged, "consumers": queue.consumers}
+                for queue in self.queues
+            ],
+            "dead_letters": self.dead_letters,
+            **self.releases.as_json(),
             "public": [host.as_json() for host in self.public],
             "public_healthy": self.public_healthy,
             "healthy": self.healthy,
@@ -100,55 +158,86 @@ def _order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")) if version else ()
 
 
-def workload_statuses(catalogue: Catalogue, deployments: Iterable[Mapping[str, Any]]) -> list[WorkloadStatus]:
+def workload_statuses(
+    catalogue: Catalogue, deployments: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]] = ()
+) -> list[WorkloadStatus]:
     """The state of each workload that the catalogue names; one that is not deployed is not ready."""
     found = {deployment["metadata"]["name"]: deployment for deployment in deployments}
-    return [_workload_status(workload.name, workload.role, found.get(workload.name)) for workload in catalogue.workloads()]
+    restarts: Counter[str] = Counter()
+    for pod in pods:
+        containers = pod.get("status", {}).get("containerStatuses", [])
+        restarts[(pod["metadata"].get("labels") or {}).get(NAME, "")] += sum(one.get("restartCount", 0) for one in containers)
+    return [
+        _workload_status(workload.name, workload.role, found.get(workload.name), restarts[workload.name])
+        for workload in catalogue.workloads()
+    ]
 
 
-def _workload_status(name: str, kind: str, deployment: Mapping[str, Any] | None) -> WorkloadStatus:
+def _workload_status(name: str, kind: str, deployment: Mapping[str, Any] | None, restarts: int) -> WorkloadStatus:
     if deployment is None:
-        return WorkloadStatus(name, kind, False, "", "not deployed")
+        return WorkloadStatus(name, kind, False, "", NOT_DEPLOYED)
     wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
     available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
     current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
     ready = current and available >= wanted and updated >= wanted
     version = deployment["metadata"].get("labels", {}).get(VERSION, "")
-    return WorkloadStatus(name, kind, ready, version, f"{available}/{wanted}")
+    return WorkloadStatus(name, kind, ready, version, f"{available}/{wanted}", restarts)
 
 
-def read_status(settings: Settings, findings: Sequence[Finding]) -> EnvironmentStatus:
-    """Ask the cluster, the databases and the broker. What cannot be reached is empty in the answer, and so not healthy."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
+def read_status(settings: Settings, findings: Sequence[Finding] = (), state_url: str = "") -> EnvironmentStatus:
+    """Ask the cluster, the databases, the broker and the book of releases, all at once.
+
+    What cannot be reached is empty in the answer, and so not healthy. ``state_url`` names the state; else the variable of this process.
+    """
+    url = state_url or os.environ.get("PULUMI_BACKEND_URL", "")
+    with ThreadPoolExecutor(max_workers=2) as pool:
         public = pool.submit(read_hosts, settings)
+        releases = pool.submit(read_releases, settings.stack, url)
         inside = _read_inside(settings, findings)
-        return replace(inside, public=public.result())
+        return replace(inside, public=public.result(), releases=releases.result())
+
+
+def read_releases(environment: str, state_url: str) -> Releases:
+    """What the environment's book says; nothing where its state does not answer."""
+    try:
+        state = open_state(state_url)
+        book = Book(state, environment)
+        found = book.releases()
+        return Releases(current(found), found[-1] if found else None, book.hold(), last_look(state, environment))
+    except PlatformError:
+        return Releases()
 
 
 def _read_inside(settings: Settings, findings: Sequence[Finding]) -> EnvironmentStatus:
     environment = settings.stack
-    items = get_items(environment, "deployments", "secrets")
-    workloads = workload_statuses(settings.catalogue, [item for item in items if item["kind"] == "Deployment"])
+    items = get_items(environment, "deployments", "pods", "secrets")
+    workloads = workload_statuses(settings.catalogue, of_kind(items, "Deployment"), of_kind(items, "Pod"))
     urls = _secret_values(items, "DATABASE_URL")
     with ThreadPoolExecutor(max_workers=8) as pool:
-        asked = {context: pool.submit(read_database, url, settings.ca_certificate_path) for context, url in urls.items()}
-        broker = pool.submit(read_broker, settings)
+        asked = {context: pool.submit(ask_database, url, settings.ca_certificate_path) for context, url in urls.items()}
+        asked_broker = pool.submit(ask_broker, settings)
         answers = {context: answer.result() for context, answer in asked.items()}
     databases = [
-        DatabaseStatus(f"{environment}_{context}", answers.get(context, ("", ""))[0], migrations.newest)
+        DatabaseStatus(f"{environment}_{context}", answers.get(context, DatabaseAnswer()).migrated_to, migrations.newest)
         for context, migrations in settings.migrations.items()
     ]
-    vhost, rabbitmq = broker.result()
-    postgres = next((version for _, version in answers.values() if version), "")
+    broker = asked_broker.result()
+    postgres = next((answer.server for answer in answers.values() if answer.server), "")
     return EnvironmentStatus(
         environment,
         [workload for workload in workloads if workload.kind != "ui"],
         [workload for workload in workloads if workload.kind == "ui"],
         databases,
-        vhost,
-        {"postgres": postgres, "rabbitmq": rabbitmq},
+        environment if broker.asked and broker.vhost and not broker.trouble else "",
+        {"postgres": postgres, "rabbitmq": broker.version},
         findings,
+        queues=sorted(broker.queues, key=lambda queue: queue.name),
     )
+
+
+def of_kind(items: Iterable[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
+    """The objects of one kind."""
+    return [item for item in items if item["kind"] == kind]
 
 
 def _secret_values(items: Iterable[Mapping[str, Any]], key: str) -> dict[str, str]:
@@ -157,75 +246,3 @@ def _secret_values(items: Iterable[Mapping[str, Any]], key: str) -> dict[str, st
         for item in items
         if item["kind"] == "Secret" and key in item.get("data", {})
     }
-
-
-def read_database(url: str, ca_certificate_path: str) -> tuple[str, str]:
-    """(newest applied version, PostgreSQL's version), each empty when it cannot be read."""
-    import psycopg
-
-    try:
-        with psycopg.connect(url.partition("?")[0], sslmode="verify-full", sslrootcert=ca_certificate_path,
-                             connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:  # fmt: skip
-            server = str(connection.info.parameter_status("server_version"))
-            row = connection.execute(
-                "SELECT version FROM flyway_schema_history WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1"
-            ).fetchone()
-            return (str(row[0]) if row else ""), server
-    except psycopg.Error:
-        return "", ""
-
-
-def read_broker(settings: Settings) -> tuple[str, str]:
-    """(the environment's vhost, RabbitMQ's version), each empty when it cannot be read."""
-    import ssl
-
-    import httpx
-
-    assert settings.environment is not None
-    machine, password = settings.environment.rabbitmq, settings.secrets.get("rabbitmq_admin_password")
-    if not password:
-        return "", ""
-    context = ssl.create_default_context(cafile=settings.ca_certificate_path)
-    url = f"https://{machine.address}:{machine.management_port}/api"
-    try:
-        with httpx.Client(verify=context, auth=(machine.admin_user, str(password)), timeout=CONNECT_TIMEOUT_SECONDS) as client:
-            version = str(client.get(f"{url}/overview").raise_for_status().json()["rabbitmq_version"])
-            vhost = client.get(f"{url}/vhosts/{settings.stack}")
-            return (settings.stack if vhost.status_code == httpx.codes.OK else ""), version
-    except (httpx.HTTPError, KeyError, ValueError):
-        return "", ""
-
-
-def show_status(status: EnvironmentStatus) -> None:
-    """Print an environment as a table, then what is wrong with it."""
-    table = Table(title=f"{status.environment}: {'healthy' if status.healthy else 'not healthy'}", title_justify="left", box=None)
-    for column in ("", "kind", "ready", "version"):
-        table.add_column(column, no_wrap=not column)  # a URL is copied whole
-    for workload in [*status.services, *status.uis]:
-        mark = "[green]✓[/green]" if workload.ready else "[red]✗[/red]"
-        table.add_row(workload.name, workload.kind, f"{mark} {workload.replicas}", workload.version)
-    for database in status.databases:
-        mark = "[green]✓[/green]" if database.up_to_date else "[red]✗[/red]"
-        table.add_row(database.name, "database", mark, f"migrated to {database.migrated_to or 'nothing'}")
-    table.add_row(status.vhost or "(none)", "vhost", "[green]✓[/green]" if status.vhost else "[red]✗[/red]", "")
-    for machine, version in status.machines.items():
-        table.add_row(machine, "machine", "[green]✓[/green]" if version else "[red]✗[/red]", version or "does not answer")
-    _add_hosts(table, status.public)
-    console.out.print(table)
-    for host in status.public:
-        if not host.good:
-            remedy = f" To mend it: {host.remedy}" if host.remedy else ""
-            console.out.print(f"{host.host}: {host.reason}{remedy}", markup=False, soft_wrap=True)
-    for finding in status.findings:
-        console.out.print(str(finding), markup=False)
-
-
-def _add_hosts(table: Table, hosts: Sequence[HostStatus]) -> None:
-    if not hosts:
-        return
-    table.add_section()
-    table.add_row("[bold]public name[/bold]", "[bold]leads to[/bold]", "", "[bold]certificate[/bold]")
-    for host in hosts:
-        mark = "[green]✓[/green]" if host.good else "[red]✗[/red]"
-        until = f" until {host.expires:%Y-%m-%d}" if host.expires else ""
-        table.add_row(host.url, host.address or "nothing", mark, f"{host.certificate}{until}")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ops.hosts import HostStatus
 from ops.releases.record import Release
+from ops.servers import Broker
 from ops.why.pods import Item, is_over, is_replaced, name_of, workload_of
 from settings.catalogue import Catalogue, Workload
 from settings.flows import Machine
@@ -47,40 +48,6 @@ class Database:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue:
-    """A queue of the environment's vhost; limits are None where it has none."""
-
-    name: str
-    ready: int
-    unacknowledged: int = 0
-    consumers: int = 0
-    limit: int | None = None
-    bytes: int = 0
-    limit_bytes: int | None = None
-
-    @property
-    def full_words(self) -> str:
-        """How full it is, where that is to the limit; empty for a queue with room. RabbitMQ counts what is ready, not what is underway."""
-        if self.limit is not None and self.ready >= self.limit:
-            return f"{self.ready} of {self.limit} messages"
-        if self.limit_bytes is not None and self.bytes >= self.limit_bytes:
-            return f"{self.bytes} of {self.limit_bytes} bytes"
-        return ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broker:
-    """RabbitMQ, asked over its management API; ``trouble`` is why it did not answer."""
-
-    trouble: str = ""
-    asked: bool = True
-    vhost: bool = True
-    queues: Sequence[Queue] = ()
-    alarms: Sequence[str] = ()
-    """Resources that a node is short of (memory, disk): publishers are stopped."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Facts:
     """Everything that was learned of an environment. What could not be learned is named in ``unknown``."""
 
@@ -99,7 +66,7 @@ class Facts:
     catalogue: Catalogue | None = None
     machines: Mapping[Machine, Endpoint] = field(default_factory=dict)
     databases: Sequence[Database] = ()
-    broker: Broker = Broker(asked=False)
+    broker: Broker = field(default_factory=lambda: Broker(asked=False))
     hosts: Sequence[HostStatus] = ()
     releases: Sequence[Release] = ()
     local: bool = False
@@ -132,4 +99,4 @@ class Facts:
         return [line for (name, part), lines in source.items() if name == where and container in ("", part) for line in lines]
 
 
-__all__ = ["Broker", "Database", "Endpoint", "Facts", "Line", "Queue"]
+__all__ = ["Database", "Endpoint", "Facts", "Line"]

@@ -18,14 +18,14 @@ from ops.hosts import read_hosts
 from ops.kubernetes import get_items, kubectl
 from ops.releases.book import Book
 from ops.releases.record import Release
+from ops.servers import Broker, ask_broker, ask_database
 from ops.state import open_state
 from ops.why.answers import answer_of
 from ops.why.cause import Kind
-from ops.why.facts import Broker, Database, Endpoint, Facts, Line
+from ops.why.facts import Database, Endpoint, Facts, Line
 from ops.why.machines import order_of
 from ops.why.masks import mask
 from ops.why.pods import NAME, Item, ailment_of, moment, name_of, workload_of
-from ops.why.servers import ask_broker, ask_database
 from settings.flows import Machine
 from settings.load import Settings
 
@@ -191,12 +191,15 @@ def _readiness(namespace: str, pod: Item) -> Callable[[], str]:
 
 def _database(settings: Settings, context: str, url: str) -> Callable[[], list[Database]]:
     def ask() -> list[Database]:
-        trouble, version = ask_database(url, settings.ca_certificate_path)
+        answer = ask_database(url, settings.ca_certificate_path)
         migrations = settings.migrations.get(context)
         expected = migrations.newest if migrations else ""
-        behind = not trouble and order_of(version) < order_of(expected)
+        behind = not answer.trouble and order_of(answer.migrated_to) < order_of(expected)
         name = urlsplit(url).path.lstrip("/") or f"{settings.stack}_{context}"
-        return [Database(context=context, name=name, trouble=trouble, migrated_to=version, expected=expected, behind=behind)]
+        found = Database(
+            context=context, name=name, trouble=answer.trouble, migrated_to=answer.migrated_to, expected=expected, behind=behind
+        )
+        return [found]
 
     return ask
 

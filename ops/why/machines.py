@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ops.servers import Queue
 from ops.why.cause import Cause, Kind
 from ops.why.dependencies import KINDS, WORDS, machine_command, machine_root, machine_subject, place
-from ops.why.facts import Database, Facts, Queue
+from ops.why.facts import Database, Facts
 from ops.why.pods import is_ready, workload_of
 from ops.why.trouble import Fault, fault_of
 from settings.flows import Machine

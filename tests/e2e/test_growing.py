@@ -64,8 +64,12 @@ def test_loading_as_an_unknown_service_names_the_nearest(person: Person) -> None
 def test_a_second_environment_is_one_stack_file(person: Person) -> None:
     second_stack(person)
     person.types("./hs", "up", SECOND)
-    assert person.status(SECOND)["healthy"] is True
-    assert person.status("kind")["healthy"] is True
+    found = {one["environment"]: one for one in json.loads(person.types("./hs", "status", "--json"))["environments"]}
+    assert {name: (one["healthy"], one["dead_letters"]) for name, one in found.items()} == {"kind": (True, 0), SECOND: (True, 0)}
+    assert len(found[SECOND]["queues"]) == 8
+    seen = person.types("./hs", "status")
+    assert f"{SECOND} ✓" in seen
+    assert "never looked" in seen
 
 
 def test_all_stacks_at_once_leave_those_alone_that_have_not_changed(person: Person) -> None:

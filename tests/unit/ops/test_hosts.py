@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ops import console, hosts, names, status
+from ops import console, hosts, names
 from ops.certificates import CertificateState
 from ops.errors import InputError, PlatformError
 from ops.hosts import HostStatus, host_status, read_hosts
 from ops.names import Answer
 from ops.status import DatabaseStatus, EnvironmentStatus, WorkloadStatus
+from ops.status_table import one
 from ops.urls import require_hosts, targets
 from settings import Settings, load_stack
 from settings.load import ROOT
@@ -87,7 +88,7 @@ def test_the_json_has_the_documented_shape() -> None:
 def test_the_table_has_a_row_for_each_name_and_the_reason_below(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = Console(highlight=False, width=200, record=True)
     monkeypatch.setattr(console, "out", wide)
-    status.show_status(environment(host_status(HOST, Answer(("192.0.2.7",)), ADDRESS, FAILING)))
+    console.out.print(one(environment(host_status(HOST, Answer(("192.0.2.7",)), ADDRESS, FAILING))))
     shown = wide.export_text()
     assert "https://shop.example.test/" in shown
     assert "renewal fails until 2026-09-01" in shown

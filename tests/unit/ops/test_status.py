@@ -64,6 +64,7 @@ def test_a_database_migrated_further_than_this_checkout_is_healthy() -> None:
 
 def test_the_json_has_the_documented_shape() -> None:
     found = status().as_json()
-    assert found["services"] == [{"name": "orders-api", "kind": "api", "ready": True, "version": "1.0.0"}]
+    service = {"name": "orders-api", "kind": "api", "ready": True, "version": "1.0.0", "replicas": "", "restarts": 0}
+    assert found["services"] == [service]
     assert found["databases"] == [{"name": "kind_orders", "migrated_to": "2"}]
     assert {"environment", "services", "uis", "databases", "vhost", "healthy"} <= set(found)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from ops.servers import Queue
 from ops.why.cause import Kind
-from ops.why.facts import Queue
 from tests.unit.ops.why.world import NAMESPACE, World, at, condition, event, log_line
 
 IMAGE = "docker.io/highstreetly/orders-api:nowhere"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.servers import queue_of, read_broker
 from ops.why.answers import endpoint_of, read
 from ops.why.facts import Line
 from ops.why.gather import masked, newest_values, parse_lines
@@ -17,7 +18,6 @@ from ops.why.images import sort_of
 from ops.why.masks import mask
 from ops.why.pods import ailment_of
 from ops.why.policies import Peer, verdict, workload_peer
-from ops.why.servers import queue_of, read_broker
 from ops.why.trouble import Fault, latest, trouble_of
 from tests.unit.ops.why.world import NOW, World, event, log_line, pods_of, policy
 
@@ -232,6 +232,7 @@ def test_a_queue_s_smaller_limit_holds() -> None:
 def broker(nodes: httpx.Response, vhost: int = 200) -> httpx.Client:
     """A client of a broker that answers so."""
     answers = {"/api/vhosts/kind": httpx.Response(vhost), "/api/queues/kind": httpx.Response(200, json=[QUEUE]), "/api/nodes": nodes}
+    answers["/api/overview"] = httpx.Response(200, json={"rabbitmq_version": "4.1.0"})
     transport = httpx.MockTransport(lambda request: answers[request.url.path])
     return httpx.Client(base_url="https://broker/api", transport=transport)
 
@@ -239,6 +240,7 @@ def broker(nodes: httpx.Response, vhost: int = 200) -> httpx.Client:
 def test_the_broker_s_alarms_and_queues_are_read() -> None:
     found = read_broker(broker(httpx.Response(200, json=[{"mem_alarm": False, "disk_free_alarm": True}])), "kind")
     assert found.alarms == ["its disk is nearly full"]
+    assert found.version == "4.1.0"
     assert [queue.name for queue in found.queues] == ["orders.inbox"]
     assert list(read_broker(broker(httpx.Response(401)), "kind").alarms) == [], "who may not see the nodes sees the queues"
 

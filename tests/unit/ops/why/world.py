@@ -14,8 +14,9 @@ import yaml
 
 from ops.hosts import HostStatus
 from ops.releases.record import Release
+from ops.servers import Broker, Queue
 from ops.why.cause import Cause
-from ops.why.facts import Broker, Database, Endpoint, Facts, Line, Queue
+from ops.why.facts import Database, Endpoint, Facts, Line
 from ops.why.judge import causes
 from settings.catalogue import Catalogue, Workload
 from settings.flows import callers_of

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from ops.why.facts import Broker, Queue
 from settings.load import Settings
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -19,17 +19,65 @@ ALARMS = {"mem_alarm": "its memory is used up to the watermark", "disk_free_alar
 """https://www.rabbitmq.com/docs/alarms."""
 
 
-def ask_database(url: str, ca_certificate_path: str) -> tuple[str, str]:
-    """(why the database does not answer, the newest applied version); each empty where there is none."""
+@dataclass(frozen=True)
+class DatabaseAnswer:
+    """What a context's database says of itself; ``trouble`` is the driver's own message, empty where it answered."""
+
+    trouble: str = ""
+    migrated_to: str = ""
+    """The newest version in Flyway's history; empty where there is none."""
+    server: str = ""
+    """PostgreSQL's version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queue:
+    """A queue of the environment's vhost; limits are None where it has none."""
+
+    name: str
+    ready: int
+    unacknowledged: int = 0
+    consumers: int = 0
+    limit: int | None = None
+    bytes: int = 0
+    limit_bytes: int | None = None
+
+    @property
+    def full_words(self) -> str:
+        """How full it is, where that is to the limit; empty for a queue with room. RabbitMQ counts what is ready, not what is underway."""
+        if self.limit is not None and self.ready >= self.limit:
+            return f"{self.ready} of {self.limit} messages"
+        if self.limit_bytes is not None and self.bytes >= self.limit_bytes:
+            return f"{self.bytes} of {self.limit_bytes} bytes"
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broker:
+    """RabbitMQ, asked over its management API; ``trouble`` is why it did not answer."""
+
+    trouble: str = ""
+    asked: bool = True
+    vhost: bool = True
+    queues: Sequence[Queue] = ()
+    version: str = ""
+    alarms: Sequence[str] = ()
+    """Resources that a node is short of (memory, disk): publishers are stopped."""
+
+
+def ask_database(url: str, ca_certificate_path: str) -> DatabaseAnswer:
+    """Sign in as the service does and read how far the database is migrated."""
     import psycopg
 
+    server = ""
     try:
         with psycopg.connect(url.partition("?")[0], sslmode="verify-full", sslrootcert=ca_certificate_path,
                              connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:  # fmt: skip
+            server = str(connection.info.parameter_status("server_version"))
             row = connection.execute(NEWEST).fetchone()
     except psycopg.Error as failed:
-        return ("", "") if failed.sqlstate == NO_TABLE else (str(failed).strip() or type(failed).__name__, "")
-    return "", str(row[0]) if row else ""
+        return DatabaseAnswer("" if failed.sqlstate == NO_TABLE else str(failed).strip() or type(failed).__name__, server=server)
+    return DatabaseAnswer(migrated_to=str(row[0]) if row else "", server=server)
 
 
 def ask_broker(settings: Settings) -> Broker:
@@ -60,9 +108,10 @@ def read_broker(client: httpx.Client, vhost: str) -> Broker:
         return Broker(vhost=False)
     found.raise_for_status()
     queues = client.get(f"/queues/{vhost}").raise_for_status().json()
-    nodes = client.get("/nodes")
+    nodes, overview = client.get("/nodes"), client.get("/overview")
     alarms = _alarms(nodes.json()) if nodes.is_success else []
-    return Broker(queues=[queue_of(queue) for queue in queues], alarms=alarms)
+    version = str(overview.json().get("rabbitmq_version", "")) if overview.is_success else ""
+    return Broker(queues=[queue_of(queue) for queue in queues], version=version, alarms=alarms)
 
 
 def _alarms(nodes: list[Mapping[str, Any]]) -> list[str]:
@@ -88,4 +137,4 @@ def queue_of(found: Mapping[str, Any]) -> Queue:
     )
 
 
-__all__ = ["ask_broker", "ask_database", "queue_of", "read_broker"]
+__all__ = ["Broker", "DatabaseAnswer", "Queue", "ask_broker", "ask_database", "queue_of", "read_broker"]
