@@ -13,9 +13,11 @@ from components import naming, tokens
 from components.certificate_manager import CertificateManager, CertificateManagerArgs
 from components.ingress_controller import IngressController, IngressControllerArgs
 from components.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.log_shipper import LogShipper, LogShipperArgs
 from components.runners import Runners, RunnersArgs
 from components.zone import Zone, ZoneArgs
 from settings import ClusterSettings
+from settings.log_shipping import LICENSE_KEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,7 @@ class ClusterArgs:
     digitalocean_token: pulumi.Input[str]
     authorities: Mapping[str, str]
     secrets: Mapping[str, pulumi.Input[str]]
-    """Those that its runners need."""
+    """Those that its runners and its log shipper need."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -37,6 +39,7 @@ class Cluster(pulumi.ComponentResource):
     - CertificateManager: cert-manager and its issuers
     - LoadBalancer, where the network has none
     - IngressController
+    - LogShipper
     - Runners, and the deployer of each environment
     """
 
@@ -50,6 +53,7 @@ class Cluster(pulumi.ComponentResource):
         """What an environment's DNS records need."""
         self.edge: list[pulumi.Resource] = [*self._create_certificate_manager(), *self._create_ingress_controller()]
         """What an environment's own part of the edge needs: the types of cert-manager and Traefik."""
+        self._create_log_shipper()
         if args.settings.runners:
             Runners("runners", RunnersArgs(settings=args.settings.runners, secrets=args.secrets), self.child)
         self.register_outputs({"priority_classes": list(args.settings.priority_classes)})
@@ -69,6 +73,14 @@ class Cluster(pulumi.ComponentResource):
             return []
         zones = [ZoneArgs(domain=zone, imported=zone in dns.imported, protect=dns.protect) for zone in dns.zones]
         return [Zone(args.domain, args, self.child).domain for args in zones]
+
+    def _create_log_shipper(self) -> None:
+        settings = self.args.settings.log_shipping
+        if settings is None:
+            return
+        authority = self.args.authorities[settings.ca_certificate_file] if settings.ca_certificate_file else ""
+        args = LogShipperArgs(settings=settings, license_key=self.args.secrets[LICENSE_KEY], authority=authority)
+        LogShipper("log-shipper", args, self.child)
 
     def _create_certificate_manager(self) -> list[pulumi.Resource]:
         certificates, dns = self.args.settings.certificates, self.args.settings.dns

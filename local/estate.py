@@ -25,6 +25,7 @@ PASSWORDS = (
     "stripe_connect_webhook_secret",
     "chargebee_webhook_user",
     "chargebee_webhook_password",
+    "new_relic_license_key",
 )
 """The secret settings of the local estate's stacks, each generated."""
 STATE_PASSWORD = "pulumi_state_password"
@@ -33,7 +34,7 @@ BACKUP_SECRETS = ("spaces_access_key", "spaces_secret_key", "backup_passphrase")
 """What opens the object storage, and what the backups in it are encrypted with; the machines are given them, and no program."""
 MACHINES = {"postgres": 10, "rabbitmq": 11}
 """The data machines and the places in the subnet that esxi's stack is told to give them."""
-OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14, "spaces": 15}
+OUTSIDE = {"digitalocean": 12, "acme": 13, "registry": 14, "spaces": 15, "newrelic": 16}
 """What stands for the world outside, and its places in the subnet."""
 HTTP_NODE_PORT, HTTPS_NODE_PORT = 30080, 30443
 """Pulumi.kind.yaml's ports of the ingress controller on the nodes; kind leads the host's own to them."""

@@ -1,6 +1,5 @@
-"""What stands for the world outside: DigitalOcean with its name servers and its object storage, an ACME server and a container registry.
-
-The latter two are in the places of Let's Encrypt and Docker Hub.
+"""What stands for the world outside: DigitalOcean with its name servers and its object storage, an ACME server, a container registry and an
+OTLP endpoint. The latter three are in the places of Let's Encrypt, Docker Hub and New Relic.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from local.addons import program_image
 from local.digitalocean import container as digitalocean_container
 from local.digitalocean import image as digitalocean_image
 from local.estate import Estate
+from local.newrelic import container as newrelic_container
 from local.registry import container as registry_container
 from local.spaces import container as spaces_container
 from local.toolchain import Toolchain
@@ -23,23 +23,25 @@ ACCOUNT_SECONDS = 60
 
 
 def prepare(toolchain: Toolchain) -> None:
-    """Have the engine hold the images of all four."""
+    """Have the engine hold the images of all but New Relic's, which the cluster has too."""
     digitalocean_image.ensure_image()
     for container in (acme_container, registry_container, spaces_container):
         program_image.ensure_own(toolchain, container.PROGRAM)
 
 
 def start(estate: Estate, toolchain: Toolchain) -> None:
-    """Start all four and wait until they answer; a new ACME root makes the estate's older certificates be issued again."""
+    """Start all of them and wait until they answer; a new ACME root makes the estate's older certificates be issued again."""
     with console.step("Starting what stands for DigitalOcean, Let's Encrypt and Docker Hub"):
         digitalocean_container.start(estate)
         acme_container.start(estate, toolchain)
         registry_container.start(estate, toolchain)
         spaces_container.start(estate, toolchain)
+        newrelic_container.start(estate, toolchain)
         digitalocean_container.wait_until_healthy(estate)
         acme_container.wait_until_healthy(estate)
         registry_container.wait_until_healthy(estate)
         spaces_container.wait_until_healthy(estate)
+        newrelic_container.wait_until_healthy(estate)
         root = acme_container.root_certificate(estate)
         if estate.acme_root.exists() and estate.acme_root.read_text() != root:
             forget_certificates(estate)
@@ -74,11 +76,12 @@ def _accounts(kubectl: list[str]) -> dict[str, str]:
 
 
 def delete(estate: Estate) -> None:
-    """Remove all four, with the zones, images and backups they hold."""
+    """Remove all of them, with the zones, images and backups they hold."""
     digitalocean_container.delete(estate)
     acme_container.delete(estate)
     registry_container.delete(estate)
     spaces_container.delete(estate)
+    newrelic_container.delete(estate)
 
 
 __all__ = ["delete", "forget_certificates", "prepare", "start"]

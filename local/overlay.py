@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from local.estate import Estate
+from local.newrelic import container as newrelic
 from local.registry import container as registry
 
 SERVICES = "services"
@@ -48,7 +49,7 @@ def public(estate: Estate) -> dict[str, Any]:
 
 
 def cluster(estate: Estate, charts: Mapping[str, Path]) -> dict[str, Any]:
-    """The emulators in place of DigitalOcean and Let's Encrypt, and the charts' folders."""
+    """What stands in the places of DigitalOcean, Let's Encrypt and New Relic, and the charts' folders."""
     authority = str(estate.secrets.ca_certificate)
     issuer = {"server": f"https://{estate.address('acme')}:{ACME_PORT}/dir", "ca_certificate_file": authority}
     return {
@@ -59,6 +60,7 @@ def cluster(estate: Estate, charts: Mapping[str, Path]) -> dict[str, Any]:
             "issuers": {"letsencrypt": issuer, "letsencrypt-staging": issuer},
             "cert_manager": {"chart": str(charts["cert-manager"])},
         },
+        "log_shipping": {"endpoint": newrelic.url(estate), "ca_certificate_file": authority},
         "ingress_controller": {"traefik": {"chart": str(charts["traefik"])}},
     }
 

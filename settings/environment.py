@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from settings.catalogue import Catalogue, Resources, Workload
 from settings.errors import Mistake, nearest
+from settings.log_shipping import LogShipping
 from settings.vocabulary import (
     Address,
     Domain,
@@ -308,6 +309,7 @@ class ClusterSettings(Model):
     certificates: Certificates | None = Field(default=None, description="cert-manager and its issuers")
     ingress_controller: IngressController | None = Field(default=None, description="Traefik")
     load_balancer: LoadBalancer | None = Field(default=None, description="MetalLB, where the cluster's network has no load balancer")
+    log_shipping: LogShipping | None = Field(default=None, description="which logs go to New Relic")
     runners: Runners | None = Field(default=None, description="GitHub's runners, and the accounts by which they deploy")
 
     priority_classes: dict[WorkloadName, int] = Field(

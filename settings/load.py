@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from settings import catalogue as catalogue_module
 from settings import environment as environment_module
+from settings import log_shipping as log_shipping_module
 from settings import public as public_module
 from settings import runners as runners_module
 from settings.catalogue import Catalogue
@@ -41,6 +42,7 @@ SECRETS = {
     "stripe_connect_webhook_secret": "the signing secret of Stripe's webhook for the shops' accounts (whsec_…)",
     "chargebee_webhook_user": "the user name that ChargeBee's webhook signs in with",
     "chargebee_webhook_password": "the password that ChargeBee's webhook signs in with",
+    **log_shipping_module.SECRETS,
     **runners_module.SECRETS,
 }
 """Secret settings of a stack: `pulumi config set --secret highstreetly:NAME`, or the environment variable HIGHSTREETLY_NAME."""
@@ -290,12 +292,14 @@ def _ca_certificate(environment: EnvironmentSettings | None, root: Path, file: s
 
 
 def _authorities(cluster: ClusterSettings | None, root: Path, file: str, mistakes: list[Mistake]) -> dict[str, str]:
-    certificates = cluster.certificates if cluster else None
-    if certificates is None:
-        return {}
-    prefix = f"{PROJECT}:cluster.certificates"
-    named = {f"{prefix}.ca_certificate_file": certificates.ca_certificate_file}
-    named |= {f"{prefix}.issuers.{name}.ca_certificate_file": issuer.ca_certificate_file for name, issuer in certificates.issuers.items()}
+    named: dict[str, str | None] = {}
+    if cluster and cluster.certificates:
+        prefix = f"{PROJECT}:cluster.certificates"
+        issuers = cluster.certificates.issuers
+        named |= {f"{prefix}.ca_certificate_file": cluster.certificates.ca_certificate_file}
+        named |= {f"{prefix}.issuers.{name}.ca_certificate_file": issuer.ca_certificate_file for name, issuer in issuers.items()}
+    if cluster and cluster.log_shipping:
+        named[f"{PROJECT}:cluster.log_shipping.ca_certificate_file"] = cluster.log_shipping.ca_certificate_file
     return {path: read_certificate(root / path, file, key, mistakes) for key, path in named.items() if path}
 
 
@@ -354,6 +358,8 @@ def _needed_secrets(values: Mapping[str, object], catalogue: Catalogue | None) -
         needed.append("digitalocean_token")
     if "public" in environment and catalogue:
         needed += webhook_secrets(catalogue)
+    if "log_shipping" in cluster:
+        needed.append(log_shipping_module.LICENSE_KEY)
     return needed + runners_module.needed_secrets(cluster)
 
 

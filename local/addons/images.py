@@ -12,6 +12,7 @@ IMAGES = {
     "quay.io/jetstack/cert-manager-webhook": Program("cert-manager", "webhook"),
     "quay.io/jetstack/cert-manager-cainjector": Program("cert-manager", "cainjector"),
     "quay.io/jetstack/cert-manager-startupapicheck": Program("cert-manager", "startupapicheck"),
+    "docker.io/otel/opentelemetry-collector-contrib": Program("otelcol", "otelcol", user=ROOT),
 }
 """Each image by its name in a chart, without the tag, which is the tool's version; and the program in it."""
 LOAD_BALANCER_IMAGES = {
@@ -26,7 +27,7 @@ RUNNER_IMAGES = {
 
 
 def ensure_addon_images(toolchain: Toolchain) -> list[str]:
-    """Have the engine hold every image that the ingress and the certificates need, and return their names: each belongs on every node.
+    """Have the engine hold every image that ingress, certificates and log shipper need, and return their names: each belongs on every node.
 
     Raises PlatformError for one that can neither be pulled nor made.
     """

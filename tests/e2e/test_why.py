@@ -159,6 +159,7 @@ def small_queue(person: Person, broker: httpx.Client, length: int) -> Iterator[N
     policy = {"pattern": r"^payments\.inbox$", "apply-to": "queues", "priority": 9}
     policy["definition"] = {"max-length": length, "delivery-limit": 10}
     person.kubectl("scale", "deployment/payments-receiver", "--replicas=0", *KIND)
+    person.kubectl("wait", "--for=delete", "pods", "--selector", "app.kubernetes.io/name=payments-receiver", "--timeout=60s", *KIND)
     broker.put("/policies/kind/small", json=policy).raise_for_status()
     try:
         yield
