@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local.estate import PASSWORDS, STATE_PASSWORD, Estate
 from ops.errors import InputError, PlatformError
+from ops.machines import CONFIGURATION_VARIABLE
 from settings.load import LOCAL_SETTINGS_VARIABLE, estate_of, stacks, state_of
 
 LOCAL_PASSPHRASE = "local"
@@ -33,6 +34,7 @@ def variables(estate: Estate, pulumi_home: str, path: str, stack: str = "kind") 
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         LOCAL_SETTINGS_VARIABLE: str(estate.local_settings),
+        CONFIGURATION_VARIABLE: str(estate.data_dir / "ansible" / "ssh_config"),  # local/machines/configure.py writes it
         **{f"HIGHSTREETLY_{name.upper()}": str(getattr(secrets, name)) for name in PASSWORDS},
     }
 

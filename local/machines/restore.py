@@ -9,25 +9,15 @@ from local.estate import Estate
 from local.machines import stack
 from local.machines.configure import controller, play, play_secrets
 from ops import console
-from ops.errors import InputError
+from ops.backup.moments import parse, require_past
 
 LATEST = "latest"
-EXAMPLE = "2026-11-23T14:00:00Z"
 
 
 def target(text: str, now: datetime) -> str:
     """The time to restore to as the role reads it, or ``latest``; raises InputError for anything else and for a time yet to come."""
-    if text == LATEST:
-        return text
-    remedy = f"write a time with its zone, for example {EXAMPLE}, or {LATEST}"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{text!r} is not a time.", remedy=remedy) from None
-    if moment.tzinfo is None:
-        raise InputError(f"{text!r} does not say its zone.", why="a restore to the wrong hour would lose orders", remedy=remedy)
-    if moment > now:
-        raise InputError(f"{text!r} is yet to come.", why=f"it is {now.isoformat(timespec='seconds')}", remedy=remedy)
+    if text != LATEST:
+        require_past(parse(text), now)
     return text
 
 
