@@ -33,7 +33,7 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
-from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicySpecArgs
+from pulumi_kubernetes.networking.v1 import NetworkPolicy, NetworkPolicyEgressRuleArgs, NetworkPolicyPortArgs, NetworkPolicySpecArgs
 from pulumi_kubernetes.rbac.v1 import ClusterRole, ClusterRoleBinding, PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
 from components import charts, naming, pods, tokens
@@ -44,6 +44,9 @@ NAME = "log-shipper"
 LOGS, STATE, CONFIGURATION = "/var/log/pods", "/var/lib/log-shipper", "/etc/otelcol"
 """Where the kubelet keeps pods' lines; where a node keeps how far they were read and what is not yet sent; the settings."""
 HEALTH_PORT = 13133
+DNS_PORTS = [NetworkPolicyPortArgs(protocol=protocol, port=53) for protocol in ("UDP", "TCP")]
+API_PORTS = (443, 6443)
+"""The API server's, before and after a Service's address is translated."""
 BATCH_BYTES_MAX = 900_000
 """New Relic takes requests of 1 MB: https://docs.newrelic.com/docs/opentelemetry/best-practices/opentelemetry-otlp/#payload-limits."""
 MEBIBYTE = 1024 * 1024
@@ -76,7 +79,7 @@ class LogShipper(pulumi.ComponentResource):
     - Namespace under Pod Security `privileged`: the lines and the queue lie on the node
     - Secret with the licence key, ConfigMap with the collector's settings
     - ServiceAccount that may read pods and namespaces, for their labels, and nothing else
-    - DaemonSet of the collector, which nobody may connect to
+    - DaemonSet of the collector, and a NetworkPolicy: nobody connects to it, and it reaches name service, API server and endpoint
     """
 
     def __init__(self, name: str, args: LogShipperArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -89,12 +92,13 @@ class LogShipper(pulumi.ComponentResource):
         config = ConfigMap(f"{name}-config", metadata=self.metadata, data=content, opts=self.child)
         key = Secret(f"{name}-key", metadata=self.metadata, string_data={"license-key": args.license_key}, opts=self.child)
         account = self._create_account(name, namespace)
-        self._create_closed_door(name)
+        self._create_policy(name, args.settings)
         digest = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
         pod = PodTemplateSpecArgs(
             metadata=ObjectMetaArgs(labels=self.labels, annotations={"highstreet.ly/settings": digest}),
             spec=PodSpecArgs(
                 service_account_name=account.metadata.name,
+                automount_service_account_token=True,
                 security_context=PodSecurityContextArgs(run_as_user=0, seccomp_profile=SeccompProfileArgs(type="RuntimeDefault")),
                 containers=[container(args.settings, key.metadata.name)],
                 volumes=volumes(config.metadata.name),
@@ -107,7 +111,7 @@ class LogShipper(pulumi.ComponentResource):
         self.register_outputs({"endpoint": args.settings.url})
 
     def _create_account(self, name: str, namespace: Namespace) -> ServiceAccount:
-        account = ServiceAccount(f"{name}-account", metadata=self.metadata, opts=self.child)
+        account = ServiceAccount(f"{name}-account", metadata=self.metadata, automount_service_account_token=False, opts=self.child)
         read = PolicyRuleArgs(api_groups=[""], resources=["pods", "namespaces"], verbs=["get", "list", "watch"])
         metadata = ObjectMetaArgs(name=NAME, labels=self.labels)
         role = ClusterRole(f"{name}-role", metadata=metadata, rules=[read], opts=self.child)
@@ -120,9 +124,12 @@ class LogShipper(pulumi.ComponentResource):
         )
         return account
 
-    def _create_closed_door(self, name: str) -> None:
-        spec = NetworkPolicySpecArgs(pod_selector=LabelSelectorArgs(), policy_types=["Ingress"])
-        NetworkPolicy(f"{name}-closed", metadata=self.metadata, spec=spec, opts=self.child)
+    def _create_policy(self, name: str, settings: LogShipping) -> None:
+        ports = [*DNS_PORTS, *(NetworkPolicyPortArgs(protocol="TCP", port=port) for port in (*API_PORTS, settings.port))]
+        spec = NetworkPolicySpecArgs(
+            pod_selector=LabelSelectorArgs(), policy_types=["Ingress", "Egress"], egress=[NetworkPolicyEgressRuleArgs(ports=ports)]
+        )
+        NetworkPolicy(f"{name}-policy", metadata=self.metadata, spec=spec, opts=self.child)
 
 
 def container(settings: LogShipping, key: pulumi.Input[str]) -> ContainerArgs:

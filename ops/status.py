@@ -19,6 +19,7 @@ from ops.releases.book import Book, Hold
 from ops.releases.choose import current
 from ops.releases.record import Release
 from ops.servers import DatabaseAnswer, Queue, ask_broker, ask_database
+from ops.shipping import Shipping, read_shipping
 from ops.state import open_state
 from settings.catalogue import Catalogue
 from settings.load import Settings
@@ -101,6 +102,8 @@ class EnvironmentStatus:
     public: Sequence[HostStatus] = ()
     queues: Sequence[Queue] = ()
     releases: Releases = Releases()
+    shipping: Shipping | None = None
+    """Of its cluster; None where no logs are shipped."""
 
     @property
     def deployed(self) -> bool:
@@ -131,6 +134,7 @@ class EnvironmentStatus:
         - databases: [{name, migrated_to}]; vhost: its name; machines: {name: version}; each empty where it does not answer
         - queues: [{name, ready, unacknowledged, consumers}]; dead_letters: how many events no receiver could take
         - release, newest_release: {number, name, kind, outcome, by, at} or null; hold: {reason, by, since, stop} or null
+        - logs: {nodes, ready, trouble, remedy} of the cluster's log shippers, or null
         - drift: {at, by, objects} of the last `./hs drift`, or null
         - public: [{host, url, address, expected, certificate, expires, issuer, reason, remedy}], [] where nothing is public
         - healthy: whether what runs inside is; public_healthy: whether every public name leads here with a good certificate
@@ -148,6 +152,7 @@ class EnvironmentStatus:
             ],
             "dead_letters": self.dead_letters,
             **self.releases.as_json(),
+            "logs": vars(self.shipping) if self.shipping else None,
             "public": [host.as_json() for host in self.public],
             "public_healthy": self.public_healthy,
             "healthy": self.healthy,
@@ -190,11 +195,12 @@ def read_status(settings: Settings, findings: Sequence[Finding] = (), state_url:
     What cannot be reached is empty in the answer, and so not healthy. ``state_url`` names the state; else the variable of this process.
     """
     url = state_url or os.environ.get("PULUMI_BACKEND_URL", "")
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
+        shipping = pool.submit(read_shipping)
         public = pool.submit(read_hosts, settings)
         releases = pool.submit(read_releases, settings.stack, url)
         inside = _read_inside(settings, findings)
-        return replace(inside, public=public.result(), releases=releases.result())
+        return replace(inside, public=public.result(), releases=releases.result(), shipping=shipping.result())
 
 
 def read_releases(environment: str, state_url: str) -> Releases:

@@ -36,11 +36,15 @@ def one(status: EnvironmentStatus) -> RenderableType:
         table.add_row(machine, "machine", mark(bool(version)), version or "does not answer")
     for line in release_rows(status.releases):
         table.add_row(*line)
+    if status.shipping:
+        table.add_row("logs", "New Relic", f"{mark(status.shipping.good)} {status.shipping.ready}/{status.shipping.nodes}", "")
     _add_hosts(table, status.public)
     lines: list[RenderableType] = [table]
     for host in status.public:
         if not host.good:
             lines.append(Text(f"{host.host}: {host.reason}" + (f" To mend it: {host.remedy}" if host.remedy else "")))
+    if status.shipping and status.shipping.trouble:
+        lines.append(Text(f"logs: {status.shipping.trouble}. To mend it: {status.shipping.remedy}"))
     lines += [Text(str(finding)) for finding in status.findings]
     if not status.healthy and status.deployed:
         lines.append(Text(f"./hs why --environment {status.environment} says why.", style="bold"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -48,6 +49,12 @@ class LogShipping(Model):
     def url(self) -> str:
         """Where lines are sent."""
         return self.endpoint or ENDPOINTS[self.region]
+
+    @property
+    def port(self) -> int:
+        """The endpoint's TCP port."""
+        found = urlsplit(self.url)
+        return found.port or (443 if found.scheme == "https" else 80)
 
 
 __all__ = ["ENDPOINTS", "LICENSE_KEY", "SECRETS", "LogShipping"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,29 @@ from local.toolchain import Toolchain
 from tests.e2e.outside import Outside
 
 
+@cache
+def shell_of(checkout: Path) -> dict[str, str]:
+    """The variables of a shell in which `eval "$(./hs env)"` was typed, once: they stay the same as long as the estate is there."""
+    words = ["sh", "-c", 'eval "$(./hs env)"; env -0']
+    done = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=True, timeout=60)
+    return dict(line.split("=", 1) for line in done.stdout.split("\0") if "=" in line)
+
+
 @dataclass(frozen=True)
 class Person:
     """Somebody at a terminal in a checkout."""
 
     checkout: Path
 
-    def types(self, *words: str, expect: int = 0, input: str | None = None) -> str:  # noqa: A002 - the word that subprocess.run uses
+    def types(
+        self,
+        *words: str,
+        expect: int = 0,
+        input: str | None = None,  # noqa: A002 - the word that subprocess.run uses
+        env: Mapping[str, str] | None = None,
+    ) -> str:
         """Run a command and return what it printed; fails when its exit code is not the expected one."""
-        done = subprocess.run(words, cwd=self.checkout, input=input, capture_output=True, text=True, check=False, timeout=900)
+        done = subprocess.run(words, cwd=self.checkout, input=input, capture_output=True, text=True, check=False, timeout=900, env=env)
         output = done.stdout + done.stderr
         assert done.returncode == expect, f"{' '.join(words)} ended with {done.returncode}:\n{output[-6000:]}"
         return output
@@ -42,7 +57,7 @@ class Person:
 
     def kubectl(self, *words: str, expect: int = 0) -> str:
         """kubectl as `eval "$(./hs env)"` gives it."""
-        return self.types("sh", "-c", 'eval "$(./hs env)"; exec kubectl "$@"', "sh", *words, expect=expect)
+        return self.types("kubectl", *words, expect=expect, env=shell_of(self.checkout))
 
     def write(self, path: str, content: str) -> Path:
         """Write a file of the checkout."""

@@ -164,5 +164,5 @@ def test_without_a_repository_there_are_deployers_and_no_runners_of_github(
     accounts_only = run_stack("cluster")
     assert releases(accounts_only) == {}
     assert secrets(accounts_only) == {}
-    assert [found.metadata["name"] for found in accounts_only.of("ServiceAccount")] == ["deployer-dev"]
+    assert {found.metadata["name"] for found in accounts_only.of("ServiceAccount")} == {"log-shipper", "deployer-dev"}
     assert "arc-systems" not in {found.metadata["name"] for found in accounts_only.of("Namespace")}

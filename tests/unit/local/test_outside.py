@@ -12,6 +12,7 @@ from local import outside
 from local.acme import container as acme_container
 from local.digitalocean import container as digitalocean_container
 from local.estate import Estate
+from local.newrelic import container as newrelic_container
 from local.registry import container as registry_container
 from local.spaces import container as spaces_container
 from local.toolchain import Toolchain
@@ -38,7 +39,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     found = World()
     monkeypatch.setattr(outside, "run", found.run)
-    for module in (digitalocean_container, acme_container, registry_container, spaces_container):
+    for module in (digitalocean_container, acme_container, registry_container, spaces_container, newrelic_container):
         for name in ("start", "wait_until_healthy", "delete"):
             called = f"{module.MACHINE} {name}"
             monkeypatch.setattr(module, name, lambda *_, called=called: found.containers.append(called))
@@ -60,7 +61,7 @@ def test_all_are_started_before_any_is_waited_for_and_all_are_removed(world: Wor
     assert world.containers == [
         f"{machine} {done}"
         for done in ("start", "wait_until_healthy", "delete")
-        for machine in ("digitalocean", "acme", "registry", "spaces")
+        for machine in ("digitalocean", "acme", "registry", "spaces", "newrelic")
     ]
 
 
