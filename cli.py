@@ -12,6 +12,7 @@ from local.environment import prepare
 from ops import cli as ops_cli
 from ops import console, inventory_cli
 from ops.backup import cli as backup_cli
+from ops.diagram import cli as diagram_cli
 from ops.errors import EXIT_BAD_INPUT, InputError, PlatformError
 from ops.releases import cli as releases_cli
 from ops.why import cli as why_cli
@@ -28,6 +29,7 @@ ops_cli.add_commands(app)
 releases_cli.add_commands(app)
 inventory_cli.add_commands(app)
 why_cli.add_commands(app)
+diagram_cli.add_commands(app)
 backup_cli.add_commands(app)
 ops_cli.preparations.append(prepare)
 

@@ -60,6 +60,8 @@ MASKED = (
     r"\b[3-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}\b",
 )
 """Secrets, their carriers, e-mail addresses and card numbers: whatever matches becomes asterisks before it leaves the node."""
+ROLES = "-(api|receiver|migration)$"
+"""How the name of a bounded context's service ends (settings/catalogue.py)."""
 LABELS = {"service.name": "app.kubernetes.io/name", "service.version": "app.kubernetes.io/version"}
 """Attributes of a line, by OpenTelemetry's semantic conventions, and the label of its pod that says them."""
 
@@ -179,7 +181,7 @@ def configuration(settings: LogShipping) -> dict[str, Any]:
     """
     processors = {
         "memory_limiter": {"check_interval": "1s", "limit_percentage": 75, "spike_limit_percentage": 15},
-        "k8sattributes": attributes(),
+        "k8s_attributes": attributes(),
         "transform/attributes": {"error_mode": "ignore", "log_statements": statements()},
         **({"filter/drop": drop(settings)} if settings.drop else {}),
         "redaction": {"allow_all_keys": True, "blocked_values": [*MASKED, *settings.mask], "summary": "silent"},
@@ -189,13 +191,13 @@ def configuration(settings: LogShipping) -> dict[str, Any]:
             "file_storage": {"directory": STATE, "create_directory": True, "compaction": {"on_start": True, "directory": STATE}},
             "health_check": {"endpoint": f"0.0.0.0:{HEALTH_PORT}"},
         },
-        "receivers": {"filelog": reader(settings)},
+        "receivers": {"file_log": reader(settings)},
         "processors": processors,
-        "exporters": {"otlphttp/newrelic": exporter(settings)},
+        "exporters": {"otlp_http/newrelic": exporter(settings)},
         "service": {
             "extensions": ["file_storage", "health_check"],
             "telemetry": {"logs": {"level": "warn"}, "metrics": {"level": "none"}},
-            "pipelines": {"logs": {"receivers": ["filelog"], "processors": list(processors), "exporters": ["otlphttp/newrelic"]}},
+            "pipelines": {"logs": {"receivers": ["file_log"], "processors": list(processors), "exporters": ["otlp_http/newrelic"]}},
         },
     }
 
@@ -227,8 +229,8 @@ def statements() -> list[dict[str, Any]]:
     """The environment, which is the namespace; the bounded context, which begins the service's name; and the level of a line in JSON."""
     resource = [
         'set(attributes["deployment.environment.name"], attributes["k8s.namespace.name"])',
-        'set(attributes["highstreet.context"], attributes["service.name"])',
-        r'replace_pattern(attributes["highstreet.context"], "-(api|receiver|migration)$", "")',
+        f'set(attributes["highstreet.context"], attributes["service.name"]) where IsMatch(attributes["service.name"], "{ROLES}")',
+        f'replace_pattern(attributes["highstreet.context"], "{ROLES}", "")',
     ]
     log = ['set(severity_text, ParseJSON(body)["level"]) where IsMatch(body, "^\\\\{.*\\"level\\"")']
     return [{"context": "resource", "statements": resource}, {"context": "log", "statements": log}]

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ops.backup.record import Latest, Records, latest
 from ops.drift import LastLook, last_look
 from ops.errors import PlatformError
 from ops.explain import Finding
@@ -28,6 +29,7 @@ NAME, VERSION = (f"app.kubernetes.io/{key}" for key in ("name", "version"))
 DEAD = ".dead"
 """How a receiver's queue of dead letters ends (images/reference-service/internal/broker)."""
 NOT_DEPLOYED = "not deployed"
+NO_BACKUP = Latest(None, None)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class Releases:
     newest: Release | None = None
     hold: Hold | None = None
     looked: LastLook | None = None
+    backups: Latest = NO_BACKUP
 
     def as_json(self) -> dict[str, object]:
         """The public fields."""
@@ -78,6 +81,10 @@ class Releases:
             "newest_release": _release(self.newest),
             "hold": vars(self.hold) if self.hold else None,
             "drift": vars(self.looked) if self.looked else None,
+            "backup": {
+                "words": self.backups.words,
+                "verified_at": self.backups.verified.started_at.isoformat(timespec="seconds") if self.backups.verified else None,
+            },
         }
 
 
@@ -135,6 +142,7 @@ class EnvironmentStatus:
         - queues: [{name, ready, unacknowledged, consumers}]; dead_letters: how many events no receiver could take
         - release, newest_release: {number, name, kind, outcome, by, at} or null; hold: {reason, by, since, stop} or null
         - logs: {nodes, ready, trouble, remedy} of the cluster's log shippers, or null
+        - backup: {words, verified_at}: when the newest one that was restored was begun, or null
         - drift: {at, by, objects} of the last `./hs drift`, or null
         - public: [{host, url, address, expected, certificate, expires, issuer, reason, remedy}], [] where nothing is public
         - healthy: whether what runs inside is; public_healthy: whether every public name leads here with a good certificate
@@ -209,7 +217,8 @@ def read_releases(environment: str, state_url: str) -> Releases:
         state = open_state(state_url)
         book = Book(state, environment)
         found = book.releases()
-        return Releases(current(found), found[-1] if found else None, book.hold(), last_look(state, environment))
+        backups = latest(Records(state, environment).all())
+        return Releases(current(found), found[-1] if found else None, book.hold(), last_look(state, environment), backups)
     except PlatformError:
         return Releases()
 

@@ -66,6 +66,7 @@ def side_by_side(found: Sequence[EnvironmentStatus]) -> RenderableType:
     table.add_row("public names", *(count(status.deployed, [host.good for host in status.public]) for status in found))
     table.add_row("events waiting", *(str(sum(queue.ready for queue in status.queues) - status.dead_letters) for status in found))
     table.add_row("dead letters", *(f"[red]{status.dead_letters}[/red]" if status.dead_letters else "0" for status in found))
+    table.add_row("backup", *(status.releases.backups.words if status.deployed else "[dim]-[/dim]" for status in found))
     table.add_row("drift", *(drift_cell(status.releases) for status in found))
     return table
 
@@ -115,6 +116,7 @@ def release_rows(releases: Releases) -> list[tuple[str, str, str, str]]:
         rows.append(("held", "hold", "[yellow]![/yellow]", f"{releases.hold.reason} ({releases.hold.by})"))
     if releases.looked:
         rows.append(("drift", "", mark(not releases.looked.objects), drift_cell(releases)))
+    rows.append(("backup", "", mark(releases.backups.verified is not None), releases.backups.words))
     return rows
 
 

@@ -77,14 +77,9 @@ def addresses(root: Path = ROOT) -> dict[str, dict[str, Any]]:
 
     Raises SettingsError where its description is wrong in a way that matters here: not for a password that is not set.
     """
-    file = f"{FOLDER}/Pulumi.{DATACENTER}.yaml"
-    if not (root / file).exists():
-        return {}
-    raw = (read_yaml(root / file, file).get("config") or {}).get(f"{PROJECT}:{DATACENTER}")
-    found: list[Mistake] = []
-    datacenter = _datacenter(raw, {}, file, "", found)
+    datacenter = described(root)
     if datacenter is None:
-        raise SettingsError(found)
+        return {}
     first = {machine.role: str(machine.address) for machine in reversed(place(datacenter))}
     environment: dict[str, Any] = {role: {"address": first[role]} for role in ("postgres", "rabbitmq") if role in first}
     cluster: dict[str, Any] = {}
@@ -93,6 +88,19 @@ def addresses(root: Path = ROOT) -> dict[str, dict[str, Any]]:
         cluster["load_balancer"] = {"addresses": [virtual.ingress_pool]}
         cluster["ingress_controller"] = {"address": str(virtual.ingress)}
     return {"environment": environment, "cluster": cluster}
+
+
+def described(root: Path = ROOT) -> Datacenter | None:
+    """The datacenter as its stack file describes it, without passwords; None where there is no such file. Raises SettingsError."""
+    file = f"{FOLDER}/Pulumi.{DATACENTER}.yaml"
+    if not (root / file).exists():
+        return None
+    raw = (read_yaml(root / file, file).get("config") or {}).get(f"{PROJECT}:{DATACENTER}")
+    found: list[Mistake] = []
+    datacenter = _datacenter(raw, {}, file, "", found)
+    if datacenter is None:
+        raise SettingsError(found)
+    return datacenter
 
 
 def parse(stack: str, values: Mapping[str, Any], environ: Mapping[str, str]) -> DatacenterSettings:

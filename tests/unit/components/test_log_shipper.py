@@ -21,18 +21,18 @@ def cluster(run_stack: Callable[..., Recorder]) -> Recorder:
 
 
 def test_only_the_environments_lines_are_read() -> None:
-    assert configuration(SETTINGS)["receivers"]["filelog"]["include"] == ["/var/log/pods/live_*/*/*.log", "/var/log/pods/test_*/*/*.log"]
+    assert configuration(SETTINGS)["receivers"]["file_log"]["include"] == ["/var/log/pods/live_*/*/*.log", "/var/log/pods/test_*/*/*.log"]
 
 
 @pytest.mark.parametrize(("region", "host"), [("eu", "otlp.eu01.nr-data.net"), ("us", "otlp.nr-data.net")])
 def test_the_region_decides_the_endpoint(region: str, host: str) -> None:
     settings = LogShipping.model_validate({"region": region, "namespaces": ["live"]})
-    assert configuration(settings)["exporters"]["otlphttp/newrelic"]["endpoint"] == f"https://{host}" == ENDPOINTS[region]
+    assert configuration(settings)["exporters"]["otlp_http/newrelic"]["endpoint"] == f"https://{host}" == ENDPOINTS[region]
     assert settings.port == 443
 
 
 def test_what_waits_waits_on_disk_and_is_tried_for_ever_in_requests_that_new_relic_takes() -> None:
-    exporter = configuration(SETTINGS)["exporters"]["otlphttp/newrelic"]
+    exporter = configuration(SETTINGS)["exporters"]["otlp_http/newrelic"]
     queue = exporter["sending_queue"]
     assert (queue["storage"], queue["block_on_overflow"], queue["queue_size"]) == ("file_storage", True, 256 * MEBIBYTE)
     assert exporter["retry_on_failure"]["max_elapsed_time"] == "0s"

@@ -75,7 +75,7 @@ def test_the_page_of_the_configuration_is_what_the_models_say() -> None:
 
 
 def test_the_picture_is_well_formed_and_describes_itself() -> None:
-    assert ElementTree.parse(ROOT / "docs" / "estate.svg").getroot().get("aria-label")
+    assert ElementTree.parse(ROOT / "docs" / "pictures" / "estate.svg").getroot().get("aria-label")
 
 
 def test_decisions_are_numbered_without_gap_and_have_their_three_parts() -> None:

@@ -84,6 +84,13 @@ def test_the_last_look_for_drift_is_told(objects: int, word: str) -> None:
     assert "never looked" in row(side_by_side([status("test", orders("1.4.0"))]), "drift")
 
 
+def test_an_environment_that_was_never_backed_up_says_so() -> None:
+    assert "never backed up" in row(one(status("test", orders("1.4.0"))), "backup")
+    assert "never backed up" in row(side_by_side([status("test", orders("1.4.0"))]), "backup")
+    found: dict[str, Any] = status("test", orders("1.4.0")).as_json()
+    assert found["backup"] == {"words": "never backed up", "verified_at": None}
+
+
 def test_restarts_of_all_pods_of_a_workload_are_counted() -> None:
     def pod(name: str, *counts: int) -> dict[str, Any]:
         containers = [{"restartCount": count} for count in counts]

@@ -1,0 +1,1 @@
+"""Pictures of the platform, drawn from its configuration and, where asked for, from what runs."""
