@@ -8,7 +8,7 @@ from ops.diagram.svg import Arrow, Box, Picture
 from settings.catalogue import Catalogue
 
 ROW, TOP = 92, 108
-NAMES, UIS, APIS, DATABASES, EXCHANGES, RECEIVERS, WIDTH = 24, 330, 570, 800, 1020, 1250, 1480
+NAMES, UIS, APIS, DATABASES, EXCHANGES, RECEIVERS, WIDTH = 24, 330, 570, 800, 1020, 1300, 1530
 """Where each column begins, and where the picture ends."""
 EVENT_STEP = 7
 CALL_BEND, CALL_STEP = 26, 11

@@ -30,7 +30,7 @@ def visit(outside: Outside, word: str) -> str:
 
 
 def lines_with(outside: Outside, words: list[str], told: Callable[[Counter[str]], bool]) -> list[dict[str, Any]]:
-    """The lines of orders-api (the UI before it has them too) that arrived with any of these words, once there are as many as there should be."""
+    """The lines of orders-api (the UI before it has them too) with any of these words, once there are as many as there should be."""
     deadline = time.monotonic() + ARRIVES_SECONDS
     while True:
         orders = [line for line in newrelic.arrived(outside.estate) if line["attributes"].get("service.name") == "orders-api"]
