@@ -23,6 +23,7 @@ from components.network import DNS_PORT
 from settings.catalogue import Resources
 from settings.environment import Chart, RunnerSet
 from settings.environment import Runners as RunnersSettings
+from settings.log_shipping import LICENSE_KEY
 from settings.runners import PASSPHRASE
 
 CONTROLLER_NAMESPACE = "arc-systems"
@@ -109,6 +110,7 @@ class Runners(pulumi.ComponentResource):
             {
                 "PULUMI_BACKEND_URL": self.args.secrets["runner_backend_url"],
                 "PULUMI_CONFIG_PASSPHRASE": self.args.secrets[f"{PASSPHRASE}{environment}"],
+                **{f"HIGHSTREETLY_{name.upper()}": self.args.secrets[name] for name in (LICENSE_KEY,) if name in self.args.secrets},
             },
         )
         versions = self.args.settings.charts

@@ -229,6 +229,25 @@ def drift(
     raise typer.Exit(EXIT_FAILED_RUN if found else 0)
 
 
+def report(environment: Environment) -> None:
+    """Send what an environment promises (certificates, releases, drift, backups, queues, connections) to New Relic, for its alerts."""
+    from ops.report import facts, send
+    from settings.load import log_shipping_of
+    from settings.log_shipping import LICENSE_KEY
+
+    name = require_environment(environment)
+    shipping = log_shipping_of(estate_of(name))
+    key = os.environ.get(f"HIGHSTREETLY_{LICENSE_KEY.upper()}", "")
+    if shipping is None or not key:
+        why = "the licence key is not here" if shipping else "the stack of its cluster has no log_shipping"
+        raise InputError(
+            f"{name} reports to nobody.", why=why, remedy=f"set HIGHSTREETLY_{LICENSE_KEY.upper()}; see docs/runbooks/see-logs.md"
+        )
+    found = facts(read_all([name])[0])
+    with console.step(f"Reporting {len(found)} facts of {name}"):
+        send(name, found, shipping, key)
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add the operator's commands to the command line."""
     app.command()(status)
@@ -237,6 +256,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(verify)
     app.command()(preview)
     app.command()(drift)
+    app.command()(report)
 
 
 __all__ = ["add_commands", "require_environment"]

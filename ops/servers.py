@@ -15,6 +15,14 @@ CONNECT_TIMEOUT_SECONDS = 2
 NO_TABLE = "42P01"
 """undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 NEWEST = "SELECT version FROM flyway_schema_history WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1"
+CONNECTIONS = """
+SELECT greatest(
+    100.0 * sum(numbackends) / current_setting('max_connections')::int,
+    100.0 * max(numbackends) FILTER (WHERE stats.datname = current_database())
+        / nullif(max(datconnlimit) FILTER (WHERE stats.datname = current_database() AND datconnlimit > 0), 0)
+) FROM pg_stat_database stats JOIN pg_database database ON database.oid = stats.datid
+"""
+"""Of the server, or of this database where it has a limit of its own, whichever is nearer to its limit."""
 ALARMS = {"mem_alarm": "its memory is used up to the watermark", "disk_free_alarm": "its disk is nearly full"}
 """https://www.rabbitmq.com/docs/alarms."""
 
@@ -28,6 +36,8 @@ class DatabaseAnswer:
     """The newest version in Flyway's history; empty where there is none."""
     server: str = ""
     """PostgreSQL's version."""
+    connections_percent: float = 0.0
+    """How many of the connections that the database, or the whole server, may have are open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +84,12 @@ def ask_database(url: str, ca_certificate_path: str) -> DatabaseAnswer:
         with psycopg.connect(url.partition("?")[0], sslmode="verify-full", sslrootcert=ca_certificate_path,
                              connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:  # fmt: skip
             server = str(connection.info.parameter_status("server_version"))
+            used = connection.execute(CONNECTIONS).fetchone()
+            percent = float(used[0]) if used else 0.0
             row = connection.execute(NEWEST).fetchone()
     except psycopg.Error as failed:
         return DatabaseAnswer("" if failed.sqlstate == NO_TABLE else str(failed).strip() or type(failed).__name__, server=server)
-    return DatabaseAnswer(migrated_to=str(row[0]) if row else "", server=server)
+    return DatabaseAnswer(migrated_to=str(row[0]) if row else "", server=server, connections_percent=percent)
 
 
 def ask_broker(settings: Settings) -> Broker:

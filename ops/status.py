@@ -57,6 +57,7 @@ class DatabaseStatus:
     name: str
     migrated_to: str
     expected: str = ""
+    connections_percent: float = 0.0
 
     @property
     def up_to_date(self) -> bool:
@@ -233,8 +234,9 @@ def _read_inside(settings: Settings, findings: Sequence[Finding]) -> Environment
         asked_broker = pool.submit(ask_broker, settings)
         answers = {context: answer.result() for context, answer in asked.items()}
     databases = [
-        DatabaseStatus(f"{environment}_{context}", answers.get(context, DatabaseAnswer()).migrated_to, migrations.newest)
+        DatabaseStatus(f"{environment}_{context}", answer.migrated_to, migrations.newest, answer.connections_percent)
         for context, migrations in settings.migrations.items()
+        for answer in [answers.get(context, DatabaseAnswer())]
     ]
     broker = asked_broker.result()
     postgres = next((answer.server for answer in answers.values() if answer.server), "")

@@ -21,6 +21,7 @@ from settings.datacenter.load import addresses as datacenter_addresses
 from settings.environment import ClusterSettings, EnvironmentSettings
 from settings.errors import Mistake, SettingsError, nearest
 from settings.files import read_certificate, read_yaml
+from settings.log_shipping import LogShipping
 from settings.migration_lint import statement_mistakes
 from settings.migrations import Migrations, read_migrations
 from settings.parsing import blame, merge, parse_object
@@ -163,6 +164,23 @@ def environments(root: Path = ROOT) -> list[str]:
 def clusters(root: Path = ROOT) -> list[str]:
     """Every stack that holds what a cluster has once, read without checking the rest."""
     return [stack for stack in stacks(root) if _peek(stack, "cluster", "", root) != ""]
+
+
+def log_shipping_of(estate: str, root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> LogShipping | None:
+    """Where an estate's logs go, as the stack of its cluster says; None where it says nothing. Raises SettingsError."""
+    mistakes: list[Mistake] = []
+    overlay, _ = _local_settings(environ, mistakes) if estate == ESTATES[1] else ({}, "")
+    for stack in clusters(root):
+        file = f"Pulumi.{stack}.yaml"
+        cluster = _mapping((read_yaml(root / file, file).get("config") or {}).get(f"{PROJECT}:cluster"))
+        if estate_of(stack, root) == estate and cluster.get("log_shipping"):
+            raw = merge(cluster["log_shipping"], _mapping(overlay.get("cluster")).get("log_shipping", {}))
+            where = blame(raw, file, file)
+            found = parse_object(LogShipping, raw, where, f"{PROJECT}:cluster.log_shipping", mistakes)
+            if mistakes:
+                raise SettingsError(mistakes)
+            return found
+    return None
 
 
 def load_catalogue(root: Path = ROOT) -> Catalogue:

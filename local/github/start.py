@@ -14,11 +14,12 @@ from local.github import repository, runner
 from local.github.image import ensure_image
 from local.toolchain import Toolchain
 from ops.console import step
+from ops.machines import CONFIGURATION_VARIABLE as SSH_CONFIGURATION
 from ops.process import run
 from settings.load import LOCAL_SETTINGS_VARIABLE
 
-OF_THE_IMAGE = ("PATH", "PULUMI_HOME", "KUBECONFIG")
-"""Variables that the image has itself; without a kubeconfig, kubectl and the engine use the pod's service account."""
+NOT_FOR_A_POD = ("PATH", "PULUMI_HOME", "KUBECONFIG", SSH_CONFIGURATION)
+"""What the image has itself, and what a pod does without: with no kubeconfig, kubectl and the engine use its service account."""
 INGRESS = "traefik"
 """The ingress controller's namespace and service (components/ingress_controller.py)."""
 SETTINGS, AUTHORITY, ACME_ROOT = "settings.yaml", "ca.crt", "acme-root.pem"
@@ -43,7 +44,7 @@ def start(estate: Estate, toolchain: Toolchain, plugins: Mapping[str, str], envi
 def variables(estate: Estate, backend: str) -> dict[str, str]:
     """A runner's environment variables: the estate's, with the paths that hold in a pod."""
     found = environment.variables(estate, "", "")
-    kept = {name: value for name, value in found.items() if name not in OF_THE_IMAGE}
+    kept = {name: value for name, value in found.items() if name not in NOT_FOR_A_POD}
     kept |= {"PULUMI_BACKEND_URL": backend, LOCAL_SETTINGS_VARIABLE: f"{runner.SETTINGS_FOLDER}/{SETTINGS}"}
     return {name: _in_the_pod(estate, value) for name, value in kept.items()}
 

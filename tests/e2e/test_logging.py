@@ -108,5 +108,18 @@ def test_a_wrong_key_is_one_clear_message(person: Person, outside: Outside) -> N
     lines_with(outside, [word], once([word]))
 
 
+def test_what_alerts_are_raised_on_is_reported(person: Person, outside: Outside) -> None:
+    person.types("./hs", "report", "kind")
+    found = {
+        (line["attributes"]["platform.fact"], line["attributes"]["platform.subject"]): float(line["attributes"]["platform.value"])
+        for line in newrelic.arrived(outside.estate)
+        if line["attributes"].get("service.name") == "platform-report"
+    }
+    assert found["healthy", "kind"] == 1
+    assert found["dead_letters", "payments"] == 0
+    assert found["certificate_days_left", SHOP] > 1
+    assert 0 < found["connections_used_percent", "kind_orders"] < 100
+
+
 def test_nobody_else_s_lines_are_shipped(outside: Outside) -> None:
     assert {line["attributes"]["k8s.namespace.name"] for line in newrelic.arrived(outside.estate)} == {"kind"}

@@ -80,6 +80,7 @@ def test_what_a_runner_signs_in_with_is_its_environment_s_alone(cluster: Recorde
         assert secrets(cluster)[f"deployer-{environment}"] == {
             "PULUMI_BACKEND_URL": "canary-runner_backend_url",
             "PULUMI_CONFIG_PASSPHRASE": f"canary-runner_passphrase_{environment}",
+            "HIGHSTREETLY_NEW_RELIC_LICENSE_KEY": "canary-new_relic_license_key",
         }
 
 

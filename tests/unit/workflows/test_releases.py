@@ -74,6 +74,7 @@ def test_every_job_runs_where_it_belongs() -> None:
     inside = {
         ("deploy-environment.yml", "deploy"): "highstreetly-${{ inputs.environment }}",
         ("drift.yml", "look"): "highstreetly-${{ matrix.environment }}",
+        ("report.yml", "report"): "highstreetly-${{ matrix.environment }}",
         ("preview.yml", "preview"): "highstreetly-${{ matrix.environment }}",
         ("reconcile.yml", "reconcile"): "highstreetly-${{ matrix.environment }}",
         ("rollback.yml", "rollback"): "highstreetly-${{ inputs.environment }}",
@@ -85,7 +86,7 @@ def test_whatever_names_the_environments_names_all_that_are_shared() -> None:
     matrices = [content["strategy"]["matrix"]["environment"] for _, _, content in jobs() if "strategy" in content]
     choice = triggers("rollback.yml")["workflow_dispatch"]["inputs"]["environment"]
     assert choice["type"] == "choice"
-    assert [*matrices, choice["options"]] == [SHARED] * 4
+    assert [*matrices, choice["options"]] == [SHARED] * 5
     assert sorted([*SHARED, "kind"]) == environments()
 
 
@@ -132,6 +133,7 @@ def test_the_commands_are_these() -> None:
         ("drift.yml", "drift"),
         ("preview.yml", "preview"),
         ("reconcile.yml", "reconcile"),
+        ("report.yml", "report"),
         ("rollback.yml", "rollback"),
     ]
 

@@ -23,6 +23,7 @@ MAY: dict[tuple[str, str], dict[str, str]] = {
     ("deploy.yml", "test"): READ,
     ("deploy.yml", "unknown"): READ,
     ("drift.yml", "look"): READ,
+    ("report.yml", "report"): READ,
     ("drift.yml", "tell"): {"issues": "write"},
     ("preview.yml", "comment"): {"pull-requests": "write"},
     ("preview.yml", "preview"): READ,
