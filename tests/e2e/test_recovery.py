@@ -88,10 +88,14 @@ class Bucket:
         command = ["docker", "run", "--rm", "--interactive", "--volumes-from", self.container, "--entrypoint", "sh", self.image]
         return subprocess.run([*command, "-c", script, "sh", *words], check=True, capture_output=True, input=given).stdout
 
+    def files(self, path: str) -> list[str]:
+        """A file, or the files below a folder, the largest first."""
+        found = self._sh('find "$1" -type f -size +0 -printf "%s %p\\n" | sort -rn | cut -d" " -f2', f"{self.folder}/{path}")
+        return found.decode().split()
+
     @contextmanager
-    def spoiled(self, name: str) -> Iterator[None]:
-        """Some bytes in the middle of an object are others until the block ends."""
-        path = f"{self.folder}/{name}"
+    def spoiled(self, path: str) -> Iterator[None]:
+        """Some bytes in the middle of a file are others until the block ends."""
         middle = str(int(self._sh('stat --format=%s "$1"', path)) // 2)
         before = self._sh('dd if="$1" bs=1 skip="$2" count=32 status=none', path, middle)
         write = 'dd of="$1" bs=1 seek="$2" conv=notrunc status=none'
@@ -135,7 +139,7 @@ def test_a_backup_counts_when_it_was_restored_and_one_that_was_tampered_with_is_
     assert int(taken["definitions"]["holds"]["vhosts"]) > 1
     place_order(person)  # what is written afterwards does not concern the backup
 
-    with bucket.spoiled(f"postgres/backup/main/{taken['postgres']['name']}/backup.manifest"):
+    with bucket.spoiled(bucket.files(f"postgres/backup/main/{taken['postgres']['name']}/bundle")[0]):
         refused = person.types("./hs", "backup", "verify", expect=1)
         assert "cannot be restored" in refused
         assert f"Backup {taken['number']} of kind: damaged" in refused
@@ -212,13 +216,8 @@ def drop_kept(machine: DatabaseMachine) -> None:
 
 
 def wait_until_healthy(person: Person) -> None:
-    """Wait until every service is ready; none is restarted by hand."""
+    """Wait until `./hs status` finds nothing wrong; none is restarted by hand."""
     deadline = time.monotonic() + HEALTHY_SECONDS
-    while not is_healthy(person):
-        assert time.monotonic() < deadline, "the services did not come back by themselves"
+    while (done := subprocess.run(["./hs", "status", "kind"], cwd=person.checkout, capture_output=True, text=True, check=False)).returncode:
+        assert time.monotonic() < deadline, f"the services did not come back by themselves:\n{done.stdout}{done.stderr}"
         time.sleep(LOOK_SECONDS)
-
-
-def is_healthy(person: Person) -> bool:
-    """Whether `./hs status` says so."""
-    return person.types("sh", "-c", "./hs status kind >/dev/null 2>&1 && echo yes || echo no").strip() == "yes"
