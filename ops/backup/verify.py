@@ -9,14 +9,14 @@ from ops import console
 from ops.backup import archive, content, definitions
 from ops.backup.moments import short
 from ops.backup.record import Backup, Outcome, Records, latest
-from ops.backup.server import Server, server_of
+from ops.backup.server import SPOOL_IN_USE, Server, server_of
 from ops.backup.store import Store, store
 from ops.deploy import validated
 from ops.errors import InputError, PlatformError
 from ops.releases.book import who
 from ops.state import State
 
-OF_THE_MACHINE = ("MiB free", "there is a copy already", "another one is at work")
+OF_THE_MACHINE = ("MiB free", "there is a copy already", "another one is at work", SPOOL_IN_USE)
 """What restore-aside says (ansible/roles/postgres/files/restore-aside.py) when it has not even begun."""
 
 
