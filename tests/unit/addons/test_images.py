@@ -48,6 +48,7 @@ def test_the_names_are_those_that_the_charts_ask_for(
         "quay.io/jetstack/cert-manager-webhook:v1.21.2",
         "quay.io/jetstack/cert-manager-cainjector:v1.21.2",
         "quay.io/jetstack/cert-manager-startupapicheck:v1.21.2",
+        "docker.io/otel/opentelemetry-collector-contrib:0.160.0",
     ]
     assert list(ensured) == names
     assert all(official for _, _, official in ensured.values()), "the official image comes first"
@@ -75,7 +76,10 @@ def test_each_image_is_made_of_its_own_program(
     assert 'ENTRYPOINT ["/usr/local/bin/webhook"]' in webhook["Dockerfile"]
     controller = built["ghcr.io/actions/gha-runner-scale-set-controller:0.6.1"]
     assert 'ENTRYPOINT ["/manager"]' in controller["Dockerfile"], "the chart's command"
-    assert {tag for tag, image in built.items() if "USER 65532:65532" not in image["Dockerfile"]} == {"quay.io/metallb/speaker:v0.16.1"}
+    assert {tag for tag, image in built.items() if "USER 65532:65532" not in image["Dockerfile"]} == {
+        "quay.io/metallb/speaker:v0.16.1",
+        "docker.io/otel/opentelemetry-collector-contrib:0.160.0",
+    }
 
 
 def test_another_version_of_a_tool_is_another_image(toolchain: Toolchain) -> None:

@@ -44,7 +44,8 @@ def test_an_environment_has_a_database_a_broker_user_and_a_migration_for_each_co
 
 
 def test_the_namespace_enforces_pod_security_restricted(environment: Recorder) -> None:
-    namespace = next(found for found in environment.of("Namespace") if found.type.startswith("kubernetes:"))
+    kubernetes = [found for found in environment.of("Namespace") if found.type.startswith("kubernetes:")]
+    [namespace] = [found for found in kubernetes if found.metadata["labels"]["app.kubernetes.io/component"] == "environment"]
     assert namespace.metadata["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 

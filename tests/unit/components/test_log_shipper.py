@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from components.log_shipper import BATCH_BYTES_MAX, MASKED, MEBIBYTE, configuration
+from local.addons.images import IMAGES
+from local.toolchain.pins import read_pins
 from settings.log_shipping import ENDPOINTS, LogShipping
 from tests.unit.components.recorder import Recorder
 
@@ -90,6 +92,12 @@ def test_the_collector_reads_pods_and_namespaces_and_may_do_nothing_else(cluster
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"], "add": ["DAC_READ_SEARCH"]}
     writable = [mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
     assert writable == ["state"]
+
+
+def test_the_image_that_is_asked_for_is_the_one_that_the_local_estate_makes(cluster: Recorder) -> None:
+    [container] = cluster.one("DaemonSet", "log-shipper").spec["template"]["spec"]["containers"]
+    repository, _, tag = container["image"].rpartition(":")
+    assert tag == read_pins()[IMAGES[repository].tool].version
 
 
 def test_nobody_connects_to_it(cluster: Recorder) -> None:
