@@ -14,7 +14,7 @@ from ops import console
 from ops.errors import PlatformError
 from ops.process import run
 
-PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "esxi", "ops", "local", "docs", "tests")
+PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "esxi", "alerts", "ops", "local", "docs", "tests")
 LINT_REMEDY = "correct it, then make unit"
 REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e")
 

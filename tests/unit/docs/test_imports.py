@@ -14,12 +14,13 @@ MAY_IMPORT = {
     "components": {"components", "settings"},
     "__main__.py": {"components", "settings"},
     "esxi": {"esxi", "settings"},
+    "alerts": {"alerts", "settings"},
     "ops": {"ops", "settings"},
     "local": {"local", "ops", "settings"},
     "cli.py": {"local", "ops", "settings"},
     "docs": {"settings"},
 }
-OURS = {"settings", "components", "esxi", "ops", "local", "cli", "docs", "tests"}
+OURS = {"settings", "components", "esxi", "alerts", "ops", "local", "cli", "docs", "tests"}
 
 
 def imported(module: ast.Module) -> set[str]:
