@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+
+import yaml
 
 from ops.state import State
 from settings.load import LOCAL_SETTINGS_VARIABLE
@@ -13,8 +16,8 @@ from settings.load import LOCAL_SETTINGS_VARIABLE
 COLLECTION = "fingerprints"
 PREFIX = "HIGHSTREETLY_"
 """What the variables of the program begin with."""
-SALT = "encryptionsalt:"
-"""The engine's first run writes it into the stack file; it decides nothing."""
+SALT = "encryptionsalt"
+"""The engine's first run puts it into the stack file; it decides nothing."""
 SOURCES = (
     "__main__.py",
     "Pulumi.yaml",
@@ -44,14 +47,21 @@ def fingerprint(stack: str, root: Path, environ: Mapping[str, str] = os.environ)
     """One word for all that decides what the stack's program makes: equal words mean that it would make the same."""
     digest = hashlib.sha256()
     local_settings = [Path(environ[LOCAL_SETTINGS_VARIABLE])] if environ.get(LOCAL_SETTINGS_VARIABLE) else []
-    for path in (*(root / source for source in SOURCES), root / f"Pulumi.{stack}.yaml", *local_settings):
+    for path in (root / source for source in SOURCES):
         content = files_digest(path) if path.is_dir() else path.read_text() if path.is_file() else ""
-        lines = [line for line in content.splitlines() if not line.startswith(SALT)]
-        digest.update(hashlib.sha256("\n".join(lines).encode()).digest())
+        digest.update(hashlib.sha256(content.encode()).digest())
+    for path in (root / f"Pulumi.{stack}.yaml", *local_settings):
+        digest.update(hashlib.sha256(_said(path).encode()).digest())
     for name in sorted(environ):
         if name.startswith(PREFIX) and name != LOCAL_SETTINGS_VARIABLE:  # secrets, long random words: their hash tells nobody anything
             digest.update(hashlib.sha256(f"{name}={environ[name]}".encode()).digest())
     return digest.hexdigest()[:32]
+
+
+def _said(path: Path) -> str:
+    """What a YAML file says, however it is written: the engine's first run writes the stack file anew."""
+    content = yaml.safe_load(path.read_text()) or {} if path.is_file() else {}
+    return json.dumps({key: value for key, value in content.items() if key != SALT}, sort_keys=True, default=str)
 
 
 def remember(state: State, stack: str, word: str) -> None:

@@ -19,14 +19,14 @@ def checkout(tmp_path: Path) -> Path:
     for folder in ("settings", "components", "migrations"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "file").write_text("one")
-    (tmp_path / "Pulumi.test.yaml").write_text("config: {}")
+    (tmp_path / "Pulumi.test.yaml").write_text("config: {b: [1], a: 2}")
     return tmp_path
 
 
 @pytest.mark.parametrize("file", ["settings/file", "components/file", "migrations/V2__more.sql", "Pulumi.test.yaml", "catalogue.yaml"])
 def test_whatever_the_program_reads_counts(checkout: Path, file: str) -> None:
     before = fingerprint("test", checkout, NOTHING)
-    (checkout / file).write_text("another")
+    (checkout / file).write_text("config: another")
     assert fingerprint("test", checkout, NOTHING) != before
 
 
@@ -34,18 +34,18 @@ def test_what_it_does_not_read_does_not(checkout: Path) -> None:
     before = fingerprint("test", checkout, NOTHING)
     (checkout / "README.md").write_text("another")
     (checkout / "Pulumi.live.yaml").write_text("another")
-    (checkout / "Pulumi.test.yaml").write_text("config: {}\nencryptionsalt: v1:another\n")
+    (checkout / "Pulumi.test.yaml").write_text("config:\n  a: 2\n  b:\n    - 1\nencryptionsalt: v1:another\n")
     assert fingerprint("test", checkout, {"PATH": "another"}) == before
 
 
 def test_a_changed_secret_and_changed_local_settings_count(checkout: Path) -> None:
     local = checkout / "local.yaml"
-    local.write_text("one")
+    local.write_text("environment: one")
     given = {"HIGHSTREETLY_LOCAL_SETTINGS": str(local), "HIGHSTREETLY_DIGITALOCEAN_TOKEN": "canary"}
     before = fingerprint("test", checkout, given)
     assert "canary" not in before
     assert fingerprint("test", checkout, {**given, "HIGHSTREETLY_DIGITALOCEAN_TOKEN": "changed"}) != before
-    local.write_text("another")
+    local.write_text("environment: another")
     assert fingerprint("test", checkout, given) != before
 
 
