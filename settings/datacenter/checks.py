@@ -71,6 +71,8 @@ def _addresses(datacenter: Datacenter, placed: Iterable[Placed]) -> Found:
         if address in taken:
             yield key, f"{address} is {taken[address]}", ELSEWHERE
         taken.setdefault(address, owner)
+    if virtual and len(pool) > POOL_MAX:
+        yield "addresses.ingress_pool", f"{virtual.ingress_pool} has more than {POOL_MAX} addresses", "write a smaller range"
     inside = [("network.gateway", network.gateway)]
     if virtual:
         inside += [
@@ -107,7 +109,7 @@ def _claims(datacenter: Datacenter, pool: Iterable[IPv4Address]) -> Iterator[tup
 
 
 def _pool(words: str) -> list[IPv4Address]:
-    """The addresses of a range, at most POOL_MAX of them."""
+    """The addresses of a range; of one that is too large one more than POOL_MAX."""
     first, last = (IPv4Address(part) for part in words.split("-"))
     return [IPv4Address(number) for number in range(int(first), min(int(last), int(first) + POOL_MAX) + 1)]
 
@@ -191,9 +193,11 @@ def _capacity(datacenter: Datacenter, placed: list[Placed]) -> Found:
                 problem = f"{machine.name} would have {machine.settings.cpus} processors, and {name} has {host.cpu_threads}"
                 yield f"machines.{machine.group}.cpus", problem, "write fewer"
         for store, datastore in host.datastores.items():
-            disks = sum(machine.settings.disk_gib for machine in here if machine.settings.datastore == store)
-            if disks > datastore.capacity_gib:
-                problem = f"the disks on it would have {disks} GiB, and it has {datastore.capacity_gib}"
+            on_it = [machine.settings for machine in here if machine.settings.datastore == store]
+            # A running VM has a swap file as large as its memory, which none of ours reserves (VMware, vSphere Resource Management).
+            wanted = sum(machine.disk_gib + ceil(machine.memory_mib / 1024) for machine in on_it)
+            if wanted > datastore.capacity_gib:
+                problem = f"disks and swap files on it would have {wanted} GiB, and it has {datastore.capacity_gib}"
                 yield f"hosts.{name}.datastores.{store}", problem, fewer
 
 

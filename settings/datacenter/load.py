@@ -148,9 +148,10 @@ def _passwords(
         key, variable = f"{PASSWORD}{host}", PASSWORD_VARIABLE + host.upper().replace("-", "_")
         if environ.get(variable):
             passwords[host] = environ[variable]
-        elif key in values:
+        elif key in values and values[key] != "":
             passwords[host] = values[key]
         else:
             remedy = f"pulumi config set --secret {key} --cwd {FOLDER}, or set {variable}"
-            found.append(Mistake(file, f"{PROJECT}:{key}", "missing: the password of the ESXi host", remedy))
+            problem = "empty" if key in values else "missing: the password of the ESXi host"
+            found.append(Mistake(file, f"{PROJECT}:{key}", problem, remedy))
     return passwords

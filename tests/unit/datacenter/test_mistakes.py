@@ -41,6 +41,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
         "hosts.esxi1.datastores.ssd",
         "and it has 500",
     ),
+    "a datastore with room for disks, which have 1060 GiB, and none for swap files": (
+        {"hosts": {"esxi1": {"datastores": {"ssd": {"capacity_gib": 1061}}}}},
+        "hosts.esxi1.datastores.ssd",
+        "disks and swap files",
+    ),
     "more processors than a free host allows": ({"machines": {"postgres": {"cpus": VCPUS_MAX + 1}}}, "machines.postgres.cpus", "not 9"),
     "the same address twice": (
         {"machines": {"rabbitmq": {"first_address": "10.10.0.31"}}},
@@ -103,6 +108,11 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "the broadcast address": ({"machines": {"postgres": {"first_address": "10.10.0.255"}}}, "machines.postgres.first_address", "outside"),
     "an ingress address outside its pool": ({"addresses": {"ingress": "10.10.0.79"}}, "addresses.ingress", "outside the pool"),
     "a pool outside the network": ({"addresses": {"ingress_pool": "10.11.0.80-10.11.0.89"}}, "addresses.ingress_pool", "outside"),
+    "a pool that nobody needs": (
+        {"network": {"subnet": "10.0.0.0/8"}, "addresses": {"ingress_pool": "10.20.0.0-10.20.255.255"}},
+        "addresses.ingress_pool",
+        "more than 4096 addresses",
+    ),
     "a pool that is no range": ({"addresses": {"ingress_pool": "10.10.0.80/28"}}, "addresses.ingress_pool", "not a range of addresses"),
     "a gateway outside the network": ({"network": {"gateway": "10.11.0.1"}}, "network.gateway", "outside 10.10.0.0/24"),
     "an even number of control planes": ({"machines": {"control-plane": {"count": 2}}}, "machines", "write a count of 3 or 5"),
@@ -195,6 +205,13 @@ def test_a_missing_password_names_the_host_and_both_ways_to_give_it(described: d
         parse("datacenter", {DATACENTER: described}, {})
     assert len(refused.value.mistakes) == 3
     assert "pulumi config set --secret password_esxi1 --cwd esxi, or set HIGHSTREETLY_ESXI_PASSWORD_ESXI1" in str(refused.value)
+
+
+def test_an_empty_password_is_none(described: dict[str, Any]) -> None:
+    given = {name: word for name, word in PASSWORDS.items() if not name.endswith("ESXI2")}
+    with pytest.raises(SettingsError) as refused:
+        parse("datacenter", {DATACENTER: described, "password_esxi2": ""}, given)
+    assert [(mistake.key, mistake.problem) for mistake in refused.value.mistakes] == [("highstreetly-esxi:password_esxi2", "empty")]
 
 
 def test_a_password_is_in_no_representation(described: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import yaml
 from pulumi.runtime import rpc
 
 from esxi.outputs import outputs
-from settings.datacenter.load import PROJECT, ROOT, load_stack
+from settings.datacenter.load import LOCAL_SETTINGS_VARIABLE, PROJECT, ROOT, load_stack
 from tests.unit.components.recorder import Recorder, run_program
 from tests.unit.datacenter.conftest import PASSWORDS
 
@@ -37,7 +37,9 @@ def datacenter(options: dict[str, pulumi.ResourceOptions]) -> Recorder:
 
     program = ROOT / "esxi" / "__main__.py"
     values = {key: json.dumps(value) for key, value in config.items()} | secrets
-    return run_program("datacenter", values, list(secrets), program=program, project=PROJECT, transformation=note)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(LOCAL_SETTINGS_VARIABLE, raising=False)
+        return run_program("datacenter", values, list(secrets), program=program, project=PROJECT, transformation=note)
 
 
 def test_there_are_fourteen_machines_on_three_hosts(datacenter: Recorder) -> None:
