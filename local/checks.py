@@ -16,7 +16,7 @@ from ops.process import run
 
 PYTHON_SOURCES = ("__main__.py", "cli.py", "settings", "components", "esxi", "alerts", "ops", "local", "docs", "tests")
 LINT_REMEDY = "correct it, then make unit"
-REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e")
+REAL_TESTS = ("tests/hosts", "tests/providers", "tests/images", "tests/e2e", "tests/nodes")
 
 
 def run_checks(*, unit_only: bool, keep: bool = False) -> None:

@@ -24,7 +24,7 @@ from tests.e2e.test_growing import databases_and_roles, secrets_of, vhosts_and_u
 
 ENVIRONMENT = "small"
 SEED = 20261123
-MOMENTS = int(os.environ.get("HS_TEST_KILLS", "8"))
+MOMENTS = int(os.environ.get("HS_TEST_KILLS", "6"))
 """How many runs are killed, half of them deploys, half rollbacks; HS_TEST_KILLS=30 takes a quarter of an hour."""
 LATEST_SECONDS = 16.0
 """When such a run is over or nearly so, counted from the engine's start."""
