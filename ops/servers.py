@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx
 
+from ops.stack_secrets import secret_of
 from settings.load import Settings
 
 CONNECT_TIMEOUT_SECONDS = 2
+ADMIN_PASSWORD = "rabbitmq_admin_password"
 NO_TABLE = "42P01"
 """undefined_table: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
 NEWEST = "SELECT version FROM flyway_schema_history WHERE success AND version IS NOT NULL ORDER BY installed_rank DESC LIMIT 1"
@@ -36,8 +38,8 @@ class DatabaseAnswer:
     """The newest version in Flyway's history; empty where there is none."""
     server: str = ""
     """PostgreSQL's version."""
-    connections_percent: float = 0.0
-    """How many of the connections that the database, or the whole server, may have are open."""
+    connections_percent: float | None = None
+    """How many of the connections that the database, or the whole server, may have are open; None where it does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,7 @@ def ask_database(url: str, ca_certificate_path: str) -> DatabaseAnswer:
                              connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:  # fmt: skip
             server = str(connection.info.parameter_status("server_version"))
             used = connection.execute(CONNECTIONS).fetchone()
-            percent = float(used[0]) if used else 0.0
+            percent = float(used[0]) if used else None
             row = connection.execute(NEWEST).fetchone()
     except psycopg.Error as failed:
         return DatabaseAnswer("" if failed.sqlstate == NO_TABLE else str(failed).strip() or type(failed).__name__, server=server)
@@ -93,22 +95,31 @@ def ask_database(url: str, ca_certificate_path: str) -> DatabaseAnswer:
 
 
 def ask_broker(settings: Settings) -> Broker:
-    """What RabbitMQ's management API says of the environment's vhost; not asked where its administrator's password is not here."""
+    """What RabbitMQ's management API says of the environment's vhost; not asked where its administrator's password is not to be had."""
     assert settings.environment is not None
-    machine, password = settings.environment.rabbitmq, settings.secrets.get("rabbitmq_admin_password")
-    if not password:
+    machine = settings.environment.rabbitmq
+    if not secret_of(settings, ADMIN_PASSWORD):
         return Broker(asked=False)
-    trusted = ssl.create_default_context(cafile=settings.ca_certificate_path)
-    base = f"https://{machine.address}:{machine.management_port}/api"
     try:
-        with httpx.Client(
-            base_url=base, verify=trusted, auth=(machine.admin_user, str(password)), timeout=CONNECT_TIMEOUT_SECONDS, trust_env=False
-        ) as client:
+        with broker_client(settings, timeout_seconds=CONNECT_TIMEOUT_SECONDS) as client:
             return read_broker(client, settings.stack)
     except httpx.ConnectTimeout:
         return Broker(trouble=f"connection to {machine.address}:{machine.management_port} timed out: i/o timeout")
-    except (httpx.HTTPError, KeyError, ValueError) as failed:
+    except (httpx.HTTPError, OSError, KeyError, ValueError) as failed:
         return Broker(trouble=str(failed) or type(failed).__name__)
+
+
+def broker_client(settings: Settings, *, timeout_seconds: float) -> httpx.Client:
+    """RabbitMQ's management API as its administrator has it, the server verified against the platform CA."""
+    assert settings.environment is not None
+    machine, password = settings.environment.rabbitmq, secret_of(settings, ADMIN_PASSWORD)
+    return httpx.Client(
+        base_url=f"https://{machine.address}:{machine.management_port}/api",
+        verify=ssl.create_default_context(cafile=settings.ca_certificate_path),
+        auth=(machine.admin_user, password),
+        timeout=timeout_seconds,
+        trust_env=False,
+    )
 
 
 def read_broker(client: httpx.Client, vhost: str) -> Broker:
@@ -149,4 +160,4 @@ def queue_of(found: Mapping[str, Any]) -> Queue:
     )
 
 
-__all__ = ["Broker", "DatabaseAnswer", "Queue", "ask_broker", "ask_database", "queue_of", "read_broker"]
+__all__ = ["Broker", "DatabaseAnswer", "Queue", "ask_broker", "ask_database", "broker_client", "queue_of", "read_broker"]

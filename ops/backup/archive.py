@@ -14,6 +14,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from yaml import YAMLError
 
 from ops.backup import control_plane
 
@@ -76,24 +77,28 @@ def problems(archive: bytes, expected: Mapping[str, str], environment: str) -> l
     found = [f"{name} is missing from the archive" for name in expected if name not in now]
     found += [f"{name} was not in the archive when it was taken" for name in now if name not in expected]
     found += [f"{name} is not what was stored" for name in expected if name in now and now[name] != expected[name]]
-    for name, content in sorted(files.items()):
-        found += _useless(name, content, environment)
+    for name in sorted(files):
+        found += _useless(name, files, environment)
     return found
 
 
-def _useless(name: str, content: bytes, environment: str) -> list[str]:
+def _useless(name: str, files: Mapping[str, bytes], environment: str) -> list[str]:
     """Why a file of an archive could not be restored from."""
+    content = files[name]
     try:
         if name.startswith(STATE_FOLDER):
             return [] if "checkpoint" in json.loads(content) else [f"{name} holds no checkpoint"]
         if name in (control_plane.SNAPSHOT, control_plane.CERTIFICATES):
-            of_etcd = name == control_plane.SNAPSHOT
-            problem = control_plane.snapshot_problem(content, environment) if of_etcd else control_plane.certificates_problem(content)
+            problem = (
+                control_plane.snapshot_problem(content, environment)
+                if name == control_plane.SNAPSHOT
+                else control_plane.certificates_problem(content, files.get(control_plane.SNAPSHOT, b""))
+            )
             return [f"{name} {problem}"] if problem else []
         items = json.loads(content)["items"]
         check = _certificate_problem if name == CERTIFICATES else _account_problem
         return [f"{name}: {item['metadata']['name']} {problem}" for item in items if (problem := check(item["data"]))]
-    except (ValueError, KeyError, TypeError) as unreadable:
+    except (ValueError, KeyError, TypeError, YAMLError) as unreadable:
         return [f"{name} cannot be read: {unreadable}"]
 
 

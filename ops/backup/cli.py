@@ -83,7 +83,7 @@ def list_backups(environment: str, records: Records, *, as_json: bool) -> None:
 def restore(
     environment: Environment,
     at: Annotated[str, typer.Option("--at", help="a time with its zone, for example 2026-11-23T14:00:00Z")] = "",
-    dump: Annotated[str, typer.Option("--from", help="a dump, a folder of dumps, or the number of the release that made them")] = "",
+    dump: Annotated[str, typer.Option("--from", help="a dump, a folder of dumps, or a release's number: what was there before it")] = "",
     context: Annotated[list[str] | None, typer.Option("--context", help="only this context's database; may be given again")] = None,
     older_schema: Annotated[bool, typer.Option("--older-schema", help="also where the services that run expect newer migrations")] = False,
     again: Annotated[bool, typer.Option("--again", help="also where the same was restored already")] = False,
@@ -91,10 +91,11 @@ def restore(
     dry_run: DryRun = False,
 ) -> None:
     """Restore an environment's databases to a time, or from a dump. What they replace is kept beside them until somebody drops it."""
-    from ops.backup.dumps import dumps, identity
-    from ops.backup.moments import parse
+    from ops.backup.dumps import before_release, dumps, identity
+    from ops.backup.moments import parse, written
     from ops.backup.restore import Source
     from ops.backup.restore import restore as bring_back
+    from ops.releases.cli import book_of
     from ops.releases.databases import dump_folder
 
     if bool(at) == bool(dump):
@@ -103,8 +104,15 @@ def restore(
     asked = context or []
 
     def source(settings: Settings) -> Source:
-        if moment:
-            return Source(moment=moment)
+        past = moment or before_release(dump, environment, dump_folder(), book_of(environment).releases())
+        if past and not moment:
+            console.out.print(
+                f"The dumps of release {dump} are not here. The backups hold what was there before it migrated, at {written(past)}.",
+                markup=False,
+                soft_wrap=True,
+            )
+        if past:
+            return Source(moment=past)
         chosen = dumps(dump, environment, list(settings.catalogue.contexts), asked, dump_folder())
         return Source(dumps=chosen, names={name: identity(chosen, name) for name in chosen})
 

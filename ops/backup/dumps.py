@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from ops.errors import InputError
+from ops.releases.record import Release
 
 SUFFIX = ".dump"
 MAGIC = b"PGDMP"
@@ -18,7 +20,7 @@ def dumps(given: str, environment: str, contexts: Sequence[str], asked: Sequence
     ``folder`` is where deploys keep them; ``asked`` names contexts, and the one that a file of another name belongs to. Raises InputError
     when there is none, or when one is no dump.
     """
-    place = folder / environment / f"{int(given):04d}" if given.isdigit() else Path(given).expanduser()
+    place = _place(given, environment, folder) if given.isdigit() else Path(given).expanduser()
     if place.is_dir():
         found = {context: path for context in contexts if (path := place / f"{environment}_{context}{SUFFIX}").is_file()}
     elif place.is_file():
@@ -33,6 +35,17 @@ def dumps(given: str, environment: str, contexts: Sequence[str], asked: Sequence
     for path in chosen.values():
         _require_dump(path)
     return chosen
+
+
+def before_release(given: str, environment: str, folder: Path, releases: Iterable[Release]) -> datetime | None:
+    """The moment before the release that ``given`` names migrated anything, where its dumps are not here: a runner's go with its pod."""
+    if not given.isdigit() or _place(given, environment, folder).is_dir():
+        return None
+    return next((release.databases_at for release in releases if release.number == int(given)), None)
+
+
+def _place(number: str, environment: str, folder: Path) -> Path:
+    return folder / environment / f"{int(number):04d}"
 
 
 def identity(chosen: dict[str, Path], context: str) -> str:
@@ -62,4 +75,4 @@ def _known(folder: Path) -> str:
     return f"give a file, a folder, or a release's number; {known}"
 
 
-__all__ = ["dumps", "identity"]
+__all__ = ["before_release", "dumps", "identity"]

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ops.backup import control_plane
 from ops.backup.archive import ACCOUNTS, CERTIFICATES, STATE_FOLDER, as_list
 from ops.certificates import ISSUERS
 from ops.errors import PlatformError
+from ops.inventory import BACKEND_VARIABLE, state_variables
 from ops.kubernetes import get_items
-from ops.state import State
+from ops.state import State, open_state
 from settings.datacenter.load import PROJECT as DATACENTER_PROJECT
-from settings.load import PROJECT
+from settings.load import ESTATES, PROJECT, estate_of
 
 CERT_MANAGER = "cert-manager"
 """The namespace in which cluster-wide issuers keep their accounts' keys."""
 TLS = "kubernetes.io/tls"
 STACKS = ".pulumi/stacks/"
+DATACENTER, LOCAL = ESTATES
+NEEDED = {DATACENTER: (PROJECT, DATACENTER_PROJECT), LOCAL: (PROJECT,)}
+"""The projects without whose states an estate's backup is not whole. The local estate's machines are look-alikes."""
 
 
-def files(environment: str, state: State, image: str) -> dict[str, bytes]:
-    """What an archive of an environment holds, by name; ``image`` is for the pod that reads a control plane.
+def gather(environment: str, state: State, image: str) -> control_plane.Read:
+    """What an archive of an environment holds, by name, and what etcd held; ``image`` is for the pod that reads a control plane.
 
     Raises PlatformError when the cluster or the state does not answer.
     """
-    return {
+    read = control_plane.read(image)
+    files = {
         CERTIFICATES: as_list(certificates(get_items(environment, "secrets"))),
         ACCOUNTS: as_list(accounts(_issuers(), get_items(CERT_MANAGER, "secrets"))),
-        **control_plane.files(image),
-        **states(state),
+        **read.files,
+        **states(backends(state, environment), NEEDED[estate_of(environment)]),
     }
+    return control_plane.Read(files, read.etcd)
 
 
 def certificates(secrets: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -44,16 +50,28 @@ def accounts(issuers: Iterable[Mapping[str, Any]], secrets: Iterable[Mapping[str
     return [dict(secret) for secret in secrets if secret["metadata"]["name"] in names and secret.get("data")]
 
 
-def states(state: State) -> dict[str, bytes]:
-    """The state of each stack as the engine wrote it; its secrets are encrypted in it. Raises PlatformError where there is none."""
+def backends(state: State, environment: str) -> list[State]:
+    """Where states lie: an environment's, and that of the datacenter's machines, where it lies outside them."""
+    url = state_variables().get("PULUMI_BACKEND_URL", "") if estate_of(environment) == DATACENTER else ""
+    return [state, open_state(url, DATACENTER_PROJECT)] if url else [state]
+
+
+def states(places: Sequence[State], projects: Collection[str]) -> dict[str, bytes]:
+    """The state of each stack of every project there, as the engine wrote it; its secrets are encrypted in it.
+
+    Raises PlatformError where one of ``projects`` has none.
+    """
     found: dict[str, bytes] = {}
-    for project in (PROJECT, DATACENTER_PROJECT):
-        for key in state.keys(f"{STACKS}{project}/"):
+    for state in places:
+        for key in state.keys(STACKS):
             content = state.read(key) if key.endswith(".json") else None
             if content:
                 found[f"{STATE_FOLDER}{key.removeprefix(STACKS)}"] = content
-    if not found:
-        raise PlatformError("There is no state of any stack.", remedy="see PULUMI_BACKEND_URL and docs/runbooks/mend-state.md")
+    if missing := [project for project in projects if not any(name.startswith(f"{STATE_FOLDER}{project}/") for name in found)]:
+        raise PlatformError(
+            f"There is no state of any stack of {missing[0]}.",
+            remedy=f"see PULUMI_BACKEND_URL, {BACKEND_VARIABLE} for the machines, and docs/runbooks/mend-state.md",
+        )
     return found
 
 
@@ -67,4 +85,4 @@ def _issuers() -> list[dict[str, Any]]:
         raise
 
 
-__all__ = ["accounts", "certificates", "files", "states"]
+__all__ = ["accounts", "backends", "certificates", "gather", "states"]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ops.backup import etcd as etcds
 from ops.backup.content import Content
 from ops.backup.moments import short
 from ops.state import State
@@ -17,6 +18,8 @@ Outcome = Literal["running", "failed", "taken", "verified", "damaged"]
 """``taken``: stored, and nobody knows yet whether it can be restored. ``verified``: it was restored and is what it must be. ``damaged``: it
 was restored, or could not be, and is not what it must be. ``failed``: a part of it was not taken."""
 COLLECTION = "backups"
+KEPT_DAYS = 28
+"""How long what a record names is in the store for certain: `postgres_backup_keep_days` of the machine's role."""
 
 
 class Part(BaseModel):
@@ -55,9 +58,13 @@ class Backup(BaseModel):
     postgres: Part | None = None
     definitions: Part | None = None
     archive: Part | None = None
+    etcd: etcds.Content | None = None
+    """What etcd held, and in the archive's snapshot must hold again."""
     verified_at: datetime | None = None
     """When it was last looked at, whatever was found."""
     verified_by: str = ""
+    restored: Mapping[str, str] = {}
+    """What that verification restored and found to be the same, by part; in words, how much of it."""
 
     @property
     def seconds(self) -> float | None:
@@ -68,6 +75,10 @@ class Backup(BaseModel):
     def is_whole(self) -> bool:
         """Whether every part of it was taken."""
         return self.outcome in ("taken", "verified", "damaged")
+
+    def is_kept(self, now: datetime) -> bool:
+        """Whether what it names is still in the store, where it is deleted by its age."""
+        return now - self.started_at < timedelta(days=KEPT_DAYS)
 
     def as_document(self) -> dict[str, Any]:
         """The record as it is stored and as `./hs backup list --json` prints it, with the seconds that it took."""
@@ -110,13 +121,17 @@ class Latest:
     taken: Backup | None
     """The newest whole one, tried or not."""
     verified: Backup | None
-    """The newest that was restored."""
+    """The newest that was restored and is still kept."""
+    expired: Backup | None = None
+    """The newest that was restored, where none of those is kept any more."""
 
     @property
     def words(self) -> str:
         """One line for a person; a backup that nobody has restored is not called one."""
         if self.taken is None:
             return "never backed up"
+        if self.expired:
+            return f"not backed up: the last that was restored, of {short(self.expired.started_at)}, is no longer kept"
         if self.taken.outcome == "damaged":
             since = f"the last good one is of {short(self.verified.started_at)}" if self.verified else "there is no good one"
             return f"the backup of {short(self.taken.started_at)} is damaged; {since}"
@@ -127,16 +142,22 @@ class Latest:
 
 
 def verified_age(state: State, environment: str, now: datetime) -> timedelta | None:
-    """How old an environment's newest verified backup is, counted from when it began: what to raise an alarm on. None without one."""
-    newest = latest(Records(state, environment).all()).verified
-    return now - newest.started_at if newest else None
+    """How old an environment's newest verified backup is, counted from when it began: what to raise an alarm on. None without one.
+
+    One that is no longer kept counts: an alarm is raised on its age long before.
+    """
+    newest = latest(Records(state, environment).all(), now)
+    found = newest.verified or newest.expired
+    return now - found.started_at if found else None
 
 
-def latest(backups: Sequence[Backup]) -> Latest:
+def latest(backups: Sequence[Backup], now: datetime | None = None) -> Latest:
     """The newest whole backup and the newest verified one among records in their order."""
+    at = now or datetime.now(UTC)
     whole = [backup for backup in backups if backup.is_whole]
     verified = [backup for backup in whole if backup.outcome == "verified"]
-    return Latest(whole[-1] if whole else None, verified[-1] if verified else None)
+    kept = [backup for backup in verified if backup.is_kept(at)]
+    return Latest(whole[-1] if whole else None, kept[-1] if kept else None, verified[-1] if verified and not kept else None)
 
 
 __all__ = ["Backup", "Latest", "Part", "Records", "latest", "verified_age"]

@@ -31,7 +31,7 @@ class Held:
 def read(text: str) -> list[Held]:
     """The backups that can be restored, oldest first; raises PlatformError when the repository cannot be read."""
     try:
-        [stanza] = json.loads(text)
+        [stanza] = json.loads(text, strict=False)  # with a wrong passphrase its message quotes what it could not read
         status = stanza["status"]
         backups = stanza.get("backup") or []
     except (ValueError, KeyError) as unreadable:

@@ -28,8 +28,6 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 ASIDE_PORT_STEP = 1
 """The copy beside the present cluster answers on the port after the cluster's."""
 JOURNAL_LINES = 12
-SPOOL_IN_USE = "unable to remove path '/var/spool/pgbackrest"
-"""A restore empties pgBackRest's spool, and fails when the present cluster sends a segment of its log in that moment."""
 NOW = """SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 MOMENT = f"SELECT pg_sleep(1.1) \\g /dev/null\n{NOW};\nSELECT pg_sleep(1.1) \\g /dev/null\n"
 """A moment with a quiet second on both sides: pgBackRest counts whole seconds, and a transaction has its time before it is seen."""
@@ -118,8 +116,6 @@ class Server:
         """
         words = ["sudo", "restore-aside", written(moment), str(self.aside_port), *([database] if database else [])]
         answer = self.machine.try_run(*words)
-        if SPOOL_IN_USE in answer.said:
-            answer = self.machine.try_run(*words)
         if answer.code:
             remedy = "mend what it says, then run the same command again; sudo restore-aside --remove ends a copy that is left"
             raise PlatformError(f"The databases of {written(moment)} cannot be restored.", why=answer.said, remedy=remedy)
@@ -155,4 +151,4 @@ def server_of(settings: Settings) -> Server:
     return Server(machine(DATABASES), settings.environment.postgres.port)
 
 
-__all__ = ["SPOOL_IN_USE", "Server", "journal", "server_of"]
+__all__ = ["Server", "journal", "server_of"]

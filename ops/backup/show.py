@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.table import Table
@@ -20,11 +21,11 @@ MARKS = {
 }
 
 
-def as_document(environment: str, backups: Sequence[Backup]) -> dict[str, Any]:
+def as_document(environment: str, backups: Sequence[Backup], now: datetime | None = None) -> dict[str, Any]:
     """What `./hs backup list --json` prints: the environment, the backups newest first, and in words what can be restored."""
     return {
         "environment": environment,
-        "latest": latest(backups).words,
+        "latest": latest(backups, now).words,
         "backups": [backup.as_document() for backup in reversed(backups)],
     }
 
@@ -50,6 +51,9 @@ def show(environment: str, backups: Sequence[Backup]) -> None:
         seconds = f"{backup.seconds:.0f}" if backup.seconds is not None else ""
         table.add_row(str(backup.number), short(backup.started_at), seconds, MARKS[backup.outcome], holds(backup))
     console.out.print(table)
+    if backups:
+        for part, words in backups[-1].restored.items():
+            console.out.print(f"{backups[-1].number} restored {part}: {words}", markup=False, soft_wrap=True)
     for backup in reversed(backups):
         for failure in backup.failures:
             console.out.print(f"{backup.number}: {failure}", markup=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from ops.machines import BROKERS, Machine, machine
 
 ACCOUNT = ("sudo", "-u", "rabbitmq")
 DEFINITIONS_UNIT = "rabbitmq-definitions.service"
-KEPT = 30
+KEPT = 60
 """How many archives of an environment are kept; the definitions' own number is the role's `rabbitmq_backup_keep`."""
 PROGRAM = f"""\
 set -eu

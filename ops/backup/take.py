@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops import console
-from ops.backup import archive, content, definitions, gather
+from ops.backup import archive, content, definitions
+from ops.backup.gather import gather
 from ops.backup.record import Backup, Part, Records
 from ops.backup.repository import taken_since
 from ops.backup.server import Server, server_of
@@ -111,7 +112,8 @@ def take_archive(kept: Store, settings: Settings, state: State) -> What:
     assert settings.environment is not None
     environment = settings.stack
     with console.step("Backing certificates, the cluster and state up") as step:
-        files = gather.files(environment, state, settings.environment.images.migrations)
+        found = gather(environment, state, settings.environment.images.migrations)
+        files = found.files
         packed = archive.pack(files)
         wrong = archive.problems(packed, archive.hashes(files), environment)
         if wrong:
@@ -120,9 +122,10 @@ def take_archive(kept: Store, settings: Settings, state: State) -> What:
             )
         name = f"{environment}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar.gz.enc"
         kept.put(environment, name, packed)
-        step.note(f"{len(files)} files")
-    size = sum(len(found) for found in files.values())
-    return {"archive": Part(name=name, size_bytes=size, stored_bytes=len(packed), holds=archive.hashes(files))}
+        step.note(f"{len(files)} files, etcd with {found.etcd.words}")
+    size = sum(map(len, files.values()))
+    part = Part(name=name, size_bytes=size, stored_bytes=len(packed), holds=archive.hashes(files))
+    return {"archive": part, "etcd": found.etcd}
 
 
 __all__ = ["require_environment_settings", "take", "take_archive", "take_databases", "take_definitions"]

@@ -136,16 +136,24 @@ def test_a_backup_counts_when_it_was_restored_and_one_that_was_tampered_with_is_
     assert taken["databases"]["kind_orders"]["tables"]["public.events"]["rows"] == len(machine.orders())
     held = {"certificates.json", "accounts.json", "etcd.db", "control-plane.tar.gz", "state/highstreetly/kind.json"}
     assert held <= set(taken["archive"]["holds"])
+    assert taken["etcd"]["keys"] > 0
     assert int(taken["definitions"]["holds"]["vhosts"]) > 1
     place_order(person)  # what is written afterwards does not concern the backup
 
-    with bucket.spoiled(bucket.files(f"postgres/backup/main/{taken['postgres']['name']}/bundle")[0]):
+    databases = bucket.files(f"postgres/backup/main/{taken['postgres']['name']}/bundle")[0]
+    with bucket.spoiled(databases), bucket.spoiled(f"{bucket.folder}/platform/kind/{taken['archive']['name']}"):
         refused = person.types("./hs", "backup", "verify", expect=1)
         assert "cannot be restored" in refused
+        assert "the archive cannot be opened" in refused
         assert f"Backup {taken['number']} of kind: damaged" in refused
+    assert set(backups(person)[0]["restored"]) == {"definitions"}, "what is damaged was not restored"
     person.types("./hs", "backup", "verify")
     newest = backups(person)[0]
     assert (newest["number"], newest["outcome"], newest["failures"]) == (taken["number"], "verified", [])
+    assert set(newest["restored"]) == {"databases", "definitions", "states", "certificates.json", "accounts.json", "etcd.db"}
+    assert newest["restored"]["etcd.db"] == f"{taken['etcd']['keys']} keys at revision {taken['etcd']['revision']}"
+    assert not newest["restored"]["certificates.json"].startswith("0 ")
+    assert "kind-restored" not in person.kubectl("get", "namespaces", "--output", "name")
     assert machine.run("sh", "-c", "test -e /var/lib/postgresql/restore-aside && echo left || echo gone") == "gone"
 
 

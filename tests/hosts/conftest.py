@@ -21,12 +21,17 @@ from local.estate import CHECKOUT
 from local.machines.configure import Controller
 from tests.hosts.machine import Machine
 
+PASSWORDS = {
+    "postgres_admin_password": "postgres_admin_password",
+    "postgres_state_password": "pulumi_state_password",
+    "rabbitmq_admin_password": "rabbitmq_admin_password",
+}
 BACKUP_SECRETS = {
     "postgres_backup_access_key": "spaces_access_key",
     "postgres_backup_secret_key": "spaces_secret_key",
     "postgres_backup_passphrase": "backup_passphrase",
 }
-"""The files of the estate's secrets, by the names of the plays' environment variables in lower case."""
+"""Both: the files of the estate's secrets, by the names of the plays' environment variables in lower case."""
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +72,7 @@ def backup_secrets(estate_dir: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def secrets(estate_dir: Path, backup_secrets: dict[str, str]) -> dict[str, str]:
     """All that a play of the roles is given."""
-    passwords = ("postgres_admin_password", "rabbitmq_admin_password")
-    return {name: (estate_dir / "secrets" / name).read_text().strip() for name in passwords} | backup_secrets
+    return {name: (estate_dir / "secrets" / file).read_text().strip() for name, file in PASSWORDS.items()} | backup_secrets
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from local.machines.configure import Controller
+from local.estate import CHECKOUT
+from local.machines.configure import Controller, play
 from tests.hosts.machine import Machine, files_that_hold
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -212,6 +214,21 @@ def test_the_state_s_role_owns_its_database_and_may_do_nothing_else(database_url
 def test_the_state_is_closed_to_every_other_role(database_url: dict[str, Any]) -> None:
     with pytest.raises(psycopg.OperationalError, match='permission denied for database "pulumi_state"'):
         psycopg.connect(**{**database_url, "dbname": "pulumi_state"})
+
+
+def test_a_minor_upgrade_is_the_runbook_s_two_commands(
+    controller: Controller, postgres: Machine, secrets: dict[str, str], fact: dict[str, Any]
+) -> None:
+    runbook = (CHECKOUT / "docs" / "runbooks" / "upgrade-postgres.md").read_text()
+    [upgrade] = re.findall(r"^ +sudo (apt-get install --only-upgrade .*)$", runbook, re.MULTILINE)
+    packages = upgrade.replace("-18", f"-{fact['major']}").removeprefix("apt-get install --only-upgrade ")
+    would = postgres.check_output(f"apt-get install --simulate --only-upgrade {packages}")
+    assert re.search(r"^\d+ upgraded, 0 newly installed, 0 to remove", would, re.MULTILINE), would
+    assert [name for name in packages.split() if not postgres.package(name).is_installed] == []
+
+    assert re.search(r"ansible-playbook data\.yml .* --limit postgres$", runbook, re.MULTILINE)
+    afterwards = play(controller, {name.upper(): value for name, value in secrets.items()}, ["--limit", "postgres"])
+    assert afterwards.changed_tasks == []
 
 
 def test_no_password_is_in_a_file_or_a_log(controller: Controller, postgres: Machine, secrets: dict[str, str], state_password: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.machines.configure import Controller
+from local.machines.configure import Controller, play
 from tests.hosts.machine import Machine, files_that_hold
 
 Api = Callable[..., Any]
@@ -82,6 +82,28 @@ def test_listeners_show_a_certificate_of_the_platform_for_the_address(
         trusting.wrap_socket(plain, server_hostname=addresses["rabbitmq"]) as connection,
     ):
         assert connection.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def test_a_renewed_certificate_is_shown_to_the_next_connection_without_a_restart(
+    controller: Controller, rabbitmq: Machine, addresses: dict[str, str], secrets: dict[str, str], trusting: ssl.SSLContext
+) -> None:
+    def shown() -> list[str]:
+        found = []
+        for port in (5671, 15671):
+            with (
+                socket.create_connection((addresses["rabbitmq"], port), timeout=10) as plain,
+                trusting.wrap_socket(plain, server_hostname=addresses["rabbitmq"]) as connection,
+            ):
+                found.append(str((connection.getpeercert() or {})["serialNumber"]))
+        return found
+
+    process = rabbitmq.check_output("systemctl show -P MainPID rabbitmq-server")
+    [old] = set(shown())
+    options = ["--limit", "rabbitmq", "--tags", "certificates", "--extra-vars", '{"common_certificate_renew_days": 398}']
+    play(controller, {name.upper(): value for name, value in secrets.items()}, options)
+    [new] = set(shown())
+    assert new != old
+    assert rabbitmq.check_output("systemctl show -P MainPID rabbitmq-server") == process
 
 
 def test_amqp_answers_over_tls(addresses: dict[str, str], trusting: ssl.SSLContext) -> None:

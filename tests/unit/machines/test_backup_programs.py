@@ -73,7 +73,8 @@ def test_a_restore_goes_into_its_own_folder_and_stops_at_its_time(aside: ModuleT
     words = aside.restore_command("2026-11-23 14:00:00.000000+00", "live_orders")
     assert "--pg1-path=/var/lib/postgresql/restore-aside/data" in words
     assert "--tablespace-map-all=/var/lib/postgresql/restore-aside/tablespaces" in words
-    assert words[4:8] == ["--type=time", "--target=2026-11-23 14:00:00.000000+00", "--target-action=promote", "--db-include=live_orders"]
+    assert {"--spool-path=/var/lib/postgresql/restore-aside/spool", "--lock-path=/var/lib/postgresql/restore-aside/lock"} <= set(words)
+    assert words[6:10] == ["--type=time", "--target=2026-11-23 14:00:00.000000+00", "--target-action=promote", "--db-include=live_orders"]
     assert "--type=default" in aside.restore_command("latest", "")
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 CONFIGURATION = Path("/etc/pgbackrest/pgbackrest.conf")
 FOLDER = Path("/var/lib/postgresql/restore-aside")
+FOLDERS = ("data", "tablespaces", "spool", "lock")
 LOCK = Path("/run/lock/restore-aside")
 UNIT = "restore-aside.service"
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)")
@@ -72,11 +73,15 @@ def checked_port(text: str, live: int) -> int:
 
 
 def restore_command(moment: str, database: str) -> list[str]:
-    """The words with which pgBackRest fills the folder."""
+    """The words with which pgBackRest fills the folder.
+
+    The copy has a spool and locks of its own: a restore empties the spool, and in that of the cluster that serves segments are on their way.
+    """
     kind = ["--type=default"] if moment == "latest" else ["--type=time", f"--target={moment}", "--target-action=promote"]
     only = [f"--db-include={database}"] if database else []
     places = [f"--pg1-path={FOLDER / 'data'}", f"--tablespace-map-all={FOLDER / 'tablespaces'}"]
-    return ["pgbackrest", "--stanza=main", *places, *kind, *only, "restore"]
+    own = [f"--spool-path={FOLDER / 'spool'}", f"--lock-path={FOLDER / 'lock'}"]
+    return ["pgbackrest", "--stanza=main", *places, *own, *kind, *only, "restore"]
 
 
 def needed_bytes(info: list[dict[str, Any]]) -> int:
@@ -91,7 +96,7 @@ def needed_bytes(info: list[dict[str, Any]]) -> int:
 
 def run(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a program; raises Refused with what it said when it fails."""
-    done = subprocess.run([str(word) for word in words], cwd="/", capture_output=True, text=True, check=False)
+    done = subprocess.run([str(word) for word in words], cwd="/", capture_output=True, text=True, errors="replace", check=False)
     if check and done.returncode:
         raise Refused(f"{words[0]}: {(done.stderr or done.stdout).strip()}", 1)
     return done
@@ -124,12 +129,13 @@ def send_what_there_is(live: int) -> None:
 
 def fill(moment: str, port: int, database: str) -> None:
     """Bring the files, and the settings that the cluster keeps elsewhere."""
-    needed = needed_bytes(json.loads(as_postgres("pgbackrest", "--stanza=main", "--io-timeout=10", "--output=json", "info").stdout))
+    held = as_postgres("pgbackrest", "--stanza=main", "--io-timeout=10", "--output=json", "info").stdout
+    needed = needed_bytes(json.loads(held, strict=False))  # with a wrong passphrase its message quotes what it could not read
     free = shutil.disk_usage(FOLDER.parent).free
     if free < needed:
         raise Refused(f"{FOLDER.parent} has {free >> 20} MiB free, and the copy may need {needed >> 20} MiB", 1)
     data = FOLDER / "data"
-    run("install", "-d", "-m", "0700", "-o", "postgres", "-g", "postgres", FOLDER, data, FOLDER / "tablespaces")
+    run("install", "-d", "-m", "0700", "-o", "postgres", "-g", "postgres", FOLDER, *(FOLDER / each for each in FOLDERS))
     as_postgres(*restore_command(moment, database))
     for name, text in (("postgresql.conf", f"{SETTINGS}port = {port}\n"), ("pg_hba.conf", ACCESS), ("pg_ident.conf", "")):
         (data / name).write_text(text)

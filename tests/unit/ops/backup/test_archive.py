@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ops.backup.archive import ACCOUNTS, CERTIFICATES, as_list, hashes, pack, problems, unpack
-from ops.backup.gather import accounts, certificates, states
+from ops.backup.gather import NEEDED, accounts, backends, certificates, states
 from ops.errors import PlatformError
-from ops.state import open_state
+from ops.state import State, open_state
 from tests.unit.ops.conftest import Authority
 
 STATE = "state/highstreetly/kind.json"
@@ -122,15 +122,37 @@ def test_the_accounts_of_acme_issuers_are_taken() -> None:
     assert [one["metadata"]["name"] for one in accounts(issuers, kept)] == ["letsencrypt-account"]
 
 
-def test_the_state_of_every_stack_is_taken_of_both_projects_and_not_the_engine_s_own_copies(tmp_path: Path) -> None:
-    state = open_state(f"file://{tmp_path}")
-    with pytest.raises(PlatformError, match="no state of any stack"):
-        states(state)
-    for name in ("highstreetly/kind.json", "highstreetly/kind.json.bak", "highstreetly/kind.json.attrs", "highstreetly-esxi/local.json"):
-        path = tmp_path / ".pulumi" / "stacks" / name
+def keep_states(folder: Path, *names: str) -> State:
+    """A backend with these files of the engine's."""
+    for name in names:
+        path = folder / ".pulumi" / "stacks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
-    assert states(state) == {
-        "state/highstreetly/kind.json": b"highstreetly/kind.json",
-        "state/highstreetly-esxi/local.json": b"highstreetly-esxi/local.json",
-    }
+    return open_state(f"file://{folder}")
+
+
+def test_the_state_of_every_stack_is_taken_of_all_projects_and_not_the_engine_s_own_copies(tmp_path: Path) -> None:
+    copies = ("highstreetly/kind.json.bak", "highstreetly/kind.json.attrs")
+    here = keep_states(tmp_path / "a", "highstreetly/kind.json", "highstreetly-alerts/live.json", *copies)
+    there = keep_states(tmp_path / "b", "highstreetly-esxi/datacenter.json")
+    names = ("highstreetly/kind.json", "highstreetly-alerts/live.json", "highstreetly-esxi/datacenter.json")
+    assert states([here, there], NEEDED["datacenter"]) == {f"state/{name}": name.encode() for name in names}
+
+
+def test_a_backup_without_the_state_of_a_project_that_it_needs_is_none(tmp_path: Path) -> None:
+    state = keep_states(tmp_path, "highstreetly/live.json")
+    assert list(states([state], NEEDED["local"])) == ["state/highstreetly/live.json"]
+    with pytest.raises(PlatformError, match="no state of any stack of highstreetly-esxi") as failed:
+        states([state], NEEDED["datacenter"])
+    assert "HS_ESXI_BACKEND_URL" in failed.value.remedy
+
+
+def test_the_machines_state_is_looked_for_where_it_lies_and_never_by_the_local_estate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = keep_states(tmp_path, "highstreetly/live.json")
+    monkeypatch.setenv("HS_ESXI_BACKEND_URL", f"file://{tmp_path}/b")
+    assert len(backends(state, "live")) == 2
+    assert backends(state, "kind") == [state]
+    monkeypatch.delenv("HS_ESXI_BACKEND_URL")
+    assert backends(state, "live") == [state]

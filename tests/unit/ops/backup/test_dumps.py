@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ops.backup.dumps import dumps, identity
+from ops.backup.dumps import before_release, dumps, identity
 from ops.errors import InputError
+from ops.releases.record import Release
 
 CONTEXTS = ("orders", "payments")
 
@@ -71,3 +73,13 @@ def test_another_file_under_the_same_name_is_another_dump(folder: Path) -> None:
     assert "kind_orders.dump" in before
     found["orders"].write_bytes(b"PGDMP... and more")
     assert identity(found, "orders") != before
+
+
+def test_where_a_release_s_dumps_are_gone_its_record_says_which_moment_is_meant(folder: Path) -> None:
+    begun = datetime(2026, 11, 23, 14, tzinfo=UTC)
+    migrated = Release(environment="kind", number=13, commit="c", started_at=begun, databases_at=begun + timedelta(seconds=3))
+    no_scripts = Release(environment="kind", number=14, commit="c", started_at=begun)
+    releases = [migrated, no_scripts]
+    assert before_release("13", "kind", folder, releases) == migrated.databases_at
+    assert before_release("12", "kind", folder, [migrated.model_copy(update={"number": 12})]) is None
+    assert [before_release(given, "kind", folder, releases) for given in ("14", "15", "yesterday.dump", "")] == [None] * 4

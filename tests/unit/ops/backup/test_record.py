@@ -6,8 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ops.backup.record import Backup, Outcome, Part, Records, latest, verified_age
+from ops.backup.record import KEPT_DAYS, Backup, Outcome, Part, Records, latest, verified_age
 from ops.backup.show import as_document, holds
 from ops.state import open_state
 from tests.unit.ops.backup.fakes import NOW, content
@@ -59,7 +60,22 @@ def test_records_of_one_environment_are_not_those_of_another(records: Records) -
     ],
 )
 def test_only_what_was_restored_is_called_backed_up(outcomes: list[Outcome], words: str) -> None:
-    assert latest([backup(number, outcome) for number, outcome in enumerate(outcomes, 1)]).words == words
+    assert latest([backup(number, outcome) for number, outcome in enumerate(outcomes, 1)], NOW).words == words
+
+
+def test_what_was_restored_and_is_no_longer_kept_is_not_called_backed_up(records: Records) -> None:
+    later = NOW + timedelta(days=KEPT_DAYS)
+    assert latest([backup(1, "verified")], later).words.startswith("backed up")
+    found = latest([backup(1, "verified"), backup(2, "taken")], later + timedelta(hours=1))
+    assert found.words == "not backed up: the last that was restored, of 2026-11-23 15:00:00 UTC, is no longer kept"
+    assert found.verified is None
+    records.begin(backup(1, "verified"))
+    assert verified_age(records.state, "kind", NOW + timedelta(days=40)) == timedelta(days=40, hours=-1)
+
+
+def test_a_record_counts_as_long_as_the_machine_keeps_the_backup() -> None:
+    role = Path(__file__).parents[4] / "ansible" / "roles" / "postgres" / "defaults" / "main.yml"
+    assert yaml.safe_load(role.read_text())["postgres_backup_keep_days"] == KEPT_DAYS
 
 
 def test_the_age_of_the_newest_verified_backup_is_what_an_alarm_looks_at(records: Records) -> None:
@@ -74,7 +90,7 @@ def test_the_age_of_the_newest_verified_backup_is_what_an_alarm_looks_at(records
 
 
 def test_the_list_is_newest_first_and_says_what_each_holds() -> None:
-    found = as_document("kind", [backup(1, "verified"), backup(2, "failed")])
+    found = as_document("kind", [backup(1, "verified"), backup(2, "failed")], NOW)
     assert [one["number"] for one in found["backups"]] == [2, 1]
     assert found["latest"].startswith("backed up")
     assert holds(backup(1, "failed")) == "nothing"

@@ -53,6 +53,13 @@ def test_a_repository_that_cannot_be_read_is_not_an_empty_one(code: int) -> None
     assert "unable to decrypt" in failed.value.why
 
 
+def test_what_a_wrong_passphrase_makes_of_the_repository_is_read_as_it_comes() -> None:
+    raw = info(code=99, message="other", repository="[FormatError] outside of section: \x1a\x04").replace("\\u001a\\u0004", "\x1a\x04")
+    with pytest.raises(PlatformError, match="cannot be read") as failed:
+        read(raw)
+    assert "[FormatError] outside of section: \x1a\x04" in failed.value.why
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "ERROR: [055]", '[{"name": "main"}]'])
 def test_an_answer_that_is_none_is_said(text: str) -> None:
     with pytest.raises(PlatformError, match=r"pgBackRest's answer could not be read"):

@@ -62,14 +62,6 @@ def test_a_copy_is_made_beside_the_present_and_removed_whatever_happens() -> Non
     ]
 
 
-def test_a_copy_is_asked_for_again_when_the_present_cluster_was_sending_its_log() -> None:
-    said = [Answer(1, b"", "runuser: ERROR: [061]: unable to remove path '/var/spool/pgbackrest/archive/main': [39] Directory not empty")]
-    machine = FakeMachine(reply=lambda _words, _given: said.pop() if said else ok())
-    with Server(machine, 5432).aside(NOW) as port:
-        assert port == 5433
-    assert [words[-1] for words in machine.asked] == ["5433", "5433", "--remove"]
-
-
 def test_a_copy_that_somebody_else_made_is_not_removed() -> None:
     machine = FakeMachine(reply=lambda _words, _given: Answer(1, b"", "restore-aside: there is a copy already: restore-aside --remove"))
     with pytest.raises(PlatformError, match="cannot be restored") as failed, Server(machine, 5432).aside(NOW):
