@@ -66,6 +66,8 @@ class Machine(pulumi.ComponentResource):
                 protect=args.protect,
                 retain_on_delete=args.protect,
                 delete_before_replace=True,  # the old one has the name and the address
+                # The plugin asks for none when a machine's host changes: the state would say that it stands where nothing was made.
+                replacement_trigger=args.machine.host,
                 ignore_changes=[*FIRST_START_ONLY, *(BY_HAND if args.protect else [])],
             ),
         )

@@ -37,7 +37,7 @@ def outputs(settings: DatacenterSettings) -> dict[str, Any]:
 def boot_order(machines: Iterable[Placed], datacenter: Datacenter) -> dict[str, list[str]]:
     """For each host its machines in the order in which it shall start them after a loss of power.
 
-    The plugin cannot set it: it is set on each host, under Host, Manage, System, Autostart.
+    The plugin cannot set it: `./hs inventory --autostart HOST` prints a script that does.
     """
     return {host: [machine.name for machine in machines if machine.host == host] for host in datacenter.hosts}
 

@@ -14,6 +14,9 @@ from ops.errors import PlatformError
 from settings.load import Settings
 from settings.public import PublicHost, public_hosts
 
+UNKNOWN = "unknown"
+"""Of a certificate, where the cluster does not answer."""
+
 
 @dataclass(frozen=True)
 class HostStatus:
@@ -79,7 +82,7 @@ def _certificates(namespace: str, hosts: Sequence[PublicHost], nameserver: str) 
         return read_certificates(namespace, hosts, nameserver)
     except PlatformError as failed:
         reason = f"The certificates' state is unknown: {failed.what}"
-        return [CertificateState(host.host, "unknown", reason=reason, remedy=failed.remedy) for host in hosts]
+        return [CertificateState(host.host, UNKNOWN, reason=reason, remedy=failed.remedy) for host in hosts]
 
 
 def host_status(host: PublicHost, answer: names.Answer, expected: IPv4Address, certificate: CertificateState) -> HostStatus:

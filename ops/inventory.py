@@ -15,10 +15,11 @@ from typing import Any
 
 from ops import console
 from ops.errors import InputError, PlatformError
-from settings.datacenter.load import FOLDER, ROOT
+from settings.datacenter.load import DATACENTER, FOLDER, ROOT
 
-GROUPS = {"postgres": "databases", "rabbitmq": "brokers", "control_plane": "kube_control_plane", "worker": "kube_node"}
-"""Which group, and so which roles, the machines of a role are in."""
+GROUPS = {"control_plane": "kube_control_plane", "worker": "kube_node", "postgres": "databases", "rabbitmq": "brokers"}
+"""Which group, and so which roles, the machines of a role are in. Control planes first: kubespray looks at the cluster's settings on the
+first of all hosts (its roles/validate_inventory, run_once), and a data machine has none of them, so that any would pass."""
 CLUSTER_GROUPS = ("kube_control_plane", "kube_node")
 DEPLOY_USER = "deploy"
 """The account that a machine has from its first start on (esxi/cloud_init.py)."""
@@ -29,6 +30,9 @@ ZONE = "topology.kubernetes.io/zone"
 FIRST_CONTACT = "-o StrictHostKeyChecking=accept-new"
 """A machine's key is believed at the first connection, and another one under its address never."""
 NEEDED = ("machines", "network", "access")
+BACKEND_VARIABLE, PASSPHRASE_VARIABLE = "HS_ESXI_BACKEND_URL", "HS_ESXI_PASSPHRASE"
+"""Name the state of the datacenter's machines: it lies outside them, and that of all other stacks in the PostgreSQL on one of them."""
+STATE_REMEDY = f"set {BACKEND_VARIABLE} and {PASSPHRASE_VARIABLE} (docs/runbooks/build-datacenter.md, step 3)"
 
 
 def inventory(outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +67,20 @@ def ssh_config(outputs: Mapping[str, Any]) -> str:
     return hosts + f"Host *\n    User {DEPLOY_USER}\n    StrictHostKeyChecking accept-new\n    ConnectTimeout 10\n    BatchMode yes\n"
 
 
+def state_variables(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the engine needs to open the state of the datacenter's machines, where it is not that of the other stacks.
+
+    Raises InputError where it would be looked for on one of the machines.
+    """
+    if not environ.get(BACKEND_VARIABLE) and environ.get("PULUMI_BACKEND_URL", "").startswith("postgres://"):
+        why = "PULUMI_BACKEND_URL leads to the PostgreSQL on one of them, and theirs lies outside."
+        raise InputError("The state of the datacenter's machines is not named.", why=why, remedy=STATE_REMEDY)
+    names = {"PULUMI_BACKEND_URL": BACKEND_VARIABLE, "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE_VARIABLE}
+    return {name: environ[given] for name, given in names.items() if environ.get(given)}
+
+
 def read_outputs(stack: str, root: Path = ROOT) -> dict[str, Any]:
-    """The outputs of a stack of esxi/, from the state that $PULUMI_BACKEND_URL names.
+    """The outputs of a stack of esxi/, from the state that $HS_ESXI_BACKEND_URL names, else $PULUMI_BACKEND_URL.
 
     Raises InputError when there is no such stack file, and PlatformError when its state cannot be opened or it was never deployed.
     """
@@ -75,7 +91,7 @@ def read_outputs(stack: str, root: Path = ROOT) -> dict[str, Any]:
 
     from ops.engine import BoundEngine
 
-    environment = {"PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}"}
+    environment = {"PATH": f"{root / '.venv' / 'bin'}:{os.environ['PATH']}", **(state_variables() if stack == DATACENTER else {})}
     options = automation.LocalWorkspaceOptions(env_vars=environment, pulumi_command=BoundEngine())
     with console.step(f"Reading the machines of {stack}"):
         try:
@@ -83,7 +99,7 @@ def read_outputs(stack: str, root: Path = ROOT) -> dict[str, Any]:
             outputs = {name: output.value for name, output in selected.outputs().items()}
         except automation.CommandError as failed:
             why = "\n".join(re.findall(r"error: .*", str(failed))) or str(failed)[-2000:]
-            remedy = f"set PULUMI_BACKEND_URL and PULUMI_CONFIG_PASSPHRASE, and see: pulumi stack --cwd {FOLDER} --stack {stack}"
+            remedy = f"{STATE_REMEDY}, and see: pulumi stack --cwd {FOLDER} --stack {stack}" if stack == DATACENTER else "./hs up"
             raise PlatformError(f"The state of {stack} cannot be opened.", why=why, remedy=remedy) from failed
     if not outputs:
         raise PlatformError(f"The machines of {stack} have not been made.", remedy=f"pulumi up --cwd {FOLDER} --stack {stack}")
@@ -156,4 +172,4 @@ def _firewall(firewall: Mapping[str, Any], subnet: str) -> dict[str, Any]:
     return {"ansible_host": firewall["address"], **given, "sonicwall_loopback_networks": [subnet]}
 
 
-__all__ = ["GROUPS", "inventory", "read_outputs", "ssh_config"]
+__all__ = ["GROUPS", "inventory", "read_outputs", "ssh_config", "state_variables"]

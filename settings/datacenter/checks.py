@@ -20,6 +20,13 @@ INTERNAL = tuple(IPv4Network(network) for network in ("10.0.0.0/8", "172.16.0.0/
 POOL_MAX = 4_096
 ELSEWHERE = "write one of the network's, which is no other's"
 CLUSTER_ROLES = ("control_plane", "worker")
+SINGLE_ROLES = {
+    "postgres": "each would be a server of its own, and both would write into one backup repository",
+    "rabbitmq": "each would be a broker of its own, and the environments use the first",
+}
+"""Roles of which there is one machine at most, and why."""
+RESERVED_NAMES = frozenset({"all", "brokers", "databases", "etcd", "firewall", "localhost", "sonicwall", "ungrouped"})
+"""What Ansible's inventory calls its groups, the firewall and the computer that runs it (ops/inventory.py)."""
 
 
 def mistakes(datacenter: Datacenter, file: str, prefix: str) -> list[Mistake]:
@@ -29,6 +36,7 @@ def mistakes(datacenter: Datacenter, file: str, prefix: str) -> list[Mistake]:
         *_unknown_names(datacenter),
         *_addresses(datacenter, placed),
         *_doubles(placed),
+        *_names(datacenter, placed),
         *_access(datacenter),
         *_quorum(datacenter, placed),
         *_capacity(datacenter, placed),
@@ -132,7 +140,7 @@ def _is_internal(network: IPv4Network) -> bool:
 def _access(datacenter: Datacenter) -> Found:
     for network in datacenter.access.management_networks:
         if not _is_internal(network):
-            remedy = "write networks of RFC 1918, for example the VPN's, 10.10.99.0/24"
+            remedy = "write networks of RFC 1918, for example the VPN's, 10.0.99.0/24"
             yield "access.management_networks", f"{network} would let the internet try to sign in", remedy
 
 
@@ -152,10 +160,30 @@ def _doubles(placed: Iterable[Placed]) -> Found:
                 yield where, f"{both} would have the same {what}, {word}", "give the groups others"
 
 
+def _names(datacenter: Datacenter, placed: Iterable[Placed]) -> Found:
+    """What a machine must not be called, and what a host is managed as only once."""
+    templates = {template for host in datacenter.hosts.values() for template in host.templates}
+    for machine in placed:
+        if machine.name in RESERVED_NAMES:
+            problem = f"a machine would be called {machine.name}, which Ansible's inventory has for something else"
+            yield f"machines.{machine.group}", problem, "give the group another name"
+        if machine.name in templates:
+            problem = f"{machine.name} would be called like a template, which the plugin would power off and take over"
+            yield f"machines.{machine.group}", problem, "give the group or the template another name"
+    managed: dict[str, str] = {}
+    for name, host in datacenter.hosts.items():
+        if host.address in managed and _as_address(host.address) is None:  # of addresses, see _addresses
+            yield f"hosts.{name}.address", f"{host.address} is the host {managed[host.address]}'s", "write its own name or address"
+        managed.setdefault(host.address, name)
+
+
 def _quorum(datacenter: Datacenter, placed: list[Placed]) -> Found:
     counts: Counter[str] = Counter(machine.role for machine in placed)
     if any(counts[role] for role in CLUSTER_ROLES) and datacenter.addresses is None:
         yield "addresses", "missing: a cluster needs an address for its API and for its ingress", "add it"
+    for single, why in SINGLE_ROLES.items():
+        if counts[single] > 1:
+            yield "machines", f"{counts[single]} machines with the role {single}: {why}", "write one"
     planes, workers = counts["control_plane"], counts["worker"]
     if planes and (planes < CONTROL_PLANES_MIN or planes % 2 == 0):
         problem = f"{planes} control planes: etcd keeps its majority through the loss of one only with an odd number from three on"
@@ -172,7 +200,7 @@ def _quorum(datacenter: Datacenter, placed: list[Placed]) -> Found:
                 yield (
                     "machines",
                     f"{count} of {counts[role]} machines with the role {role} would stand on {host}: {what}",
-                    "spread them over more hosts",
+                    "spread them over more hosts: by the count of a group, or its `hosts`",
                 )
 
 
@@ -213,7 +241,18 @@ def _firewall(datacenter: Datacenter) -> Found:
     if not firewall.ca_certificate_file and not firewall.certificate_sha256:
         problem = "its certificate could not be checked"
         yield "firewall", problem, "add ca_certificate_file, or certificate_sha256 for the certificate that it made itself"
+    if firewall.ca_certificate_file and firewall.certificate_sha256:
+        problem = "ca_certificate_file and certificate_sha256 would both decide whether its certificate is believed"
+        yield "firewall", problem, "write one of them: the CA, or the fingerprint of a certificate that it made itself"
+    if firewall.wan_zone.casefold() == firewall.inside_zone.casefold():
+        problem = f"{firewall.inside_zone} would be both outside and inside"
+        yield "firewall.inside_zone", problem, "write the zone that the platform's network is in"
+    if not firewall.publish:
+        yield "firewall.publish", "empty: nobody would reach the platform", "leave the key out, for HTTP and HTTPS"
+    services = [door.service for door in firewall.publish]
     for index, door in enumerate(firewall.publish):
+        if door.service in services[:index]:
+            yield f"firewall.publish.{index}.service", f"{door.service} is published twice", "write it once"
         if door.service not in PUBLISHED:
             problem = f"{door.service} would be reached from outside: only {' and '.join(PUBLISHED)} may be"
             yield f"firewall.publish.{index}.service", problem, "take it away; management goes through the management networks"

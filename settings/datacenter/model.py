@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from settings.vocabulary import (
     Address,
@@ -29,6 +30,9 @@ HYPERVISOR_MEMORY_MIB = 8_192
 Role = Literal["postgres", "rabbitmq", "control_plane", "worker"]
 """What a machine is for; it decides its group in Ansible's inventory."""
 
+FOLLOWS = cast("Address", None)
+"""Stands for a default that follows from another key: it is filled in before anything is read."""
+
 ROLES: tuple[Role, ...] = ("postgres", "rabbitmq", "control_plane", "worker")
 """In the order in which machines are made and started: data before the cluster that uses it."""
 
@@ -42,7 +46,14 @@ class PlatformNetwork(Model):
     vlan: int = Field(default=0, ge=0, le=4095, description="0: untagged")
     subnet: Network
     gateway: Address
-    nameservers: tuple[Address, ...] = Field(min_length=1, description="what the machines ask for names")
+    nameservers: tuple[Address, ...] = Field(
+        default=(), min_length=1, description="what the machines ask for names; without it, the gateway"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_the_gateway(cls, given: Any) -> Any:
+        return {"nameservers": [given["gateway"]], **given} if isinstance(given, Mapping) and "gateway" in given else given
 
 
 class VirtualAddresses(Model):
@@ -50,8 +61,16 @@ class VirtualAddresses(Model):
 
     kubernetes_api: Address = Field(description="the control planes' common address, held by one of them (kube-vip)")
     ingress_pool: AddressRange = Field(description="what the cluster's load balancer may give out")
-    ingress: Address = Field(description="the ingress controller's; the firewall sends ports 80 and 443 to it")
+    ingress: Address = Field(
+        default=FOLLOWS, description="the ingress controller's, to which the firewall sends ports 80 and 443; without it, the pool's first"
+    )
     public: Address = Field(description="the firewall's, where the environments' names lead")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_pool_s_first(cls, given: Any) -> Any:
+        pool = given.get("ingress_pool") if isinstance(given, Mapping) else None
+        return {"ingress": pool.partition("-")[0].strip(), **given} if isinstance(pool, str) else given
 
 
 class Datastore(Model):
@@ -64,6 +83,7 @@ class EsxiHost(Model):
     """One ESXi host."""
 
     address: Server = Field(description="where it is managed; the machine that runs Pulumi must reach its ports 22 and 443")
+    probed: bool = Field(default=True, description="try these ports before anything is declared; false where it is no ESXi host")
     username: str = "root"
     cpu_threads: int = Field(ge=1, le=1024, description="logical processors")
     memory_mib: Mebibytes
@@ -114,7 +134,7 @@ class Publication(Model):
 class Firewall(Model):
     """The SonicWall before the datacenter."""
 
-    address: Address = Field(description="where it is managed: inside, never from outside")
+    address: Address = Field(default=FOLLOWS, description="where it is managed: inside, never from outside; without it, the gateway")
     port: Port = 443
     username: str = "admin"
     ca_certificate_file: str = Field(default="", description="the CA of its certificate (PEM)")
@@ -139,3 +159,11 @@ class Datacenter(Model):
     vcpus_per_thread: int = Field(
         default=4, ge=1, le=16, description="how many virtual processors may share one of a host's logical processors"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_the_firewall_as_gateway(cls, given: Any) -> Any:
+        network, firewall = (given.get("network"), given.get("firewall")) if isinstance(given, Mapping) else (None, None)
+        if not isinstance(network, Mapping) or not isinstance(firewall, Mapping) or "gateway" not in network:
+            return given
+        return {**given, "firewall": {"address": network["gateway"], **firewall}}

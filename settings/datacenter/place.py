@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -13,6 +12,8 @@ MAC_PREFIX = "00:50:56"
 """VMware's; below 40:00:00 it is for addresses given by hand (VMware vSphere, static MAC addresses)."""
 
 LAST_ADDRESS = 2**32 - 1
+FIRST_HOST: Mapping[Role, int] = {"postgres": 0, "rabbitmq": 1, "control_plane": 2, "worker": 2}
+"""The place among the hosts at which a role begins: the two data machines apart, and what a small cluster has more of beside neither."""
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,20 @@ def mac_of(address: IPv4Address) -> str:
 def place(datacenter: Datacenter) -> list[Placed]:
     """Every machine with its host, in the order in which they are made.
 
-    Each goes to the host that has the fewest of its group, then of its role, then of all, then comes first in the file. Sizes do not count:
-    a machine that is given more memory must not move others; what does not fit is refused (checks.py), and `hosts` places by hand.
+    A group goes round its hosts from a place that its role and its place among the role's groups decide. No other group's hosts or count
+    and no size counts, so that a change of one group moves no machine of another, and one more machine moves none of its own: a living
+    machine cannot move. What does not fit is refused (checks.py), and `hosts` places by hand.
     """
-    of_group: Counter[tuple[str, str]] = Counter()
-    of_role: Counter[tuple[str, str]] = Counter()
-    of_all: Counter[str] = Counter()
-    hosts = list(datacenter.hosts)
     placed = []
+    groups_of: dict[Role, int] = dict.fromkeys(ROLES, 0)
     for group, settings in in_order(datacenter.machines):
+        first = FIRST_HOST[settings.role] + groups_of[settings.role]
+        groups_of[settings.role] += 1
+        allowed = [host for host in datacenter.hosts if settings.hosts is None or host in settings.hosts] or list(datacenter.hosts)
         for index, name in enumerate(names(group, settings.count)):
-            allowed = [host for host in hosts if settings.hosts is None or host in settings.hosts] or hosts
-            host = min(allowed, key=lambda host: (of_group[group, host], of_role[settings.role, host], of_all[host]))
-            of_group[group, host] += 1
-            of_role[settings.role, host] += 1
-            of_all[host] += 1
             address = IPv4Address(min(int(settings.first_address) + index, LAST_ADDRESS))
             mac = settings.macs[index] if index < len(settings.macs) else mac_of(address)
+            host = allowed[(first + index) % len(allowed)]
             placed.append(Placed(name, group, settings.role, host, address, mac, settings))
     return placed
 

@@ -21,6 +21,8 @@ from tests.unit.datacenter.conftest import PASSWORDS
 ANSIBLE = ROOT / "ansible"
 COLLECTION = ("cluster", "scale", "upgrade_cluster")
 """The playbooks of kubespray's collection that ours import."""
+BY_HAND = ("facts", "remove_node")
+"""Those that runbooks play."""
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -41,20 +43,25 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, described: dict[str, Any]
         '#!/bin/sh\ncd "$(dirname "$0")"\necho "$@" >> asked\n[ "$*" = "inventory datacenter --list" ] && exec cat inventory.json\nexit 1\n'
     )
     hs.chmod(0o755)
-    for name in COLLECTION:
+    for name in COLLECTION + BY_HAND:
         playbook = folder / "collections" / "ansible_collections" / "kubernetes_sigs" / "kubespray" / "playbooks" / f"{name}.yml"
         playbook.parent.mkdir(parents=True, exist_ok=True)
+        hosts = '"{{ node }}"' if name == "remove_node" else "k8s_cluster"
         tasks = "  tasks: [{name: Build, ansible.builtin.debug: {msg: built}}]\n"
-        playbook.write_text(f"- name: kubespray {name}\n  hosts: k8s_cluster\n  gather_facts: false\n{tasks}")
+        playbook.write_text(f"- name: kubespray {name}\n  hosts: {hosts}\n  gather_facts: false\n{tasks}")
     return folder
 
 
 @pytest.fixture(scope="session")
 def ansible(checkout: Path) -> Play:
-    """Runs one of Ansible's programs in ansible/ of the checkout, with the estate's inventory; makes their environment if need be."""
+    """Runs one of Ansible's programs in ansible/ of the checkout, with the estate's inventory unless another is given.
+
+    Their environment is made if need be.
+    """
 
     def run(program: str, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [Controller(ROOT, checkout).program(program), "--inventory", "inventory/estate", *words]
+        inventory = () if "--inventory" in words else ("--inventory", "inventory/estate")
+        command = [Controller(ROOT, checkout).program(program), *inventory, *words]
         environment = {
             **os.environ,
             "ANSIBLE_HOME": str(checkout / "home"),

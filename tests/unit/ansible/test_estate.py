@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,14 @@ def test_every_node_has_what_kubespray_asks_of_it(listed: dict[str, Any]) -> Non
         for name in listed[group]["hosts"]:
             variables = listed["_meta"]["hostvars"][name]
             assert variables["ip"] == variables["ansible_host"]
+            assert variables["main_access_ip"] == "{{ ip }}"  # or a lost control plane stays in etcd
             assert variables["ansible_become"] is True
             assert list(variables["node_labels"]) == ["topology.kubernetes.io/zone"]
+
+
+def test_the_first_of_all_hosts_knows_the_cluster_s_settings_which_kubespray_checks_there_alone(ansible: Play) -> None:
+    listing = ansible("ansible", "all", "--list-hosts")
+    assert listing.stdout.split()[2:5] == ["control-plane1", "control-plane2", "control-plane3"]
 
 
 def test_the_cluster_s_settings_reach_no_data_machine_and_not_the_firewall(listed: dict[str, Any]) -> None:
@@ -85,6 +92,34 @@ def test_nodes_trust_their_network_and_pods_and_open_the_api_to_people(values: A
     assert found["common_firewall_open"] == [
         {"port": 6443, "networks": everywhere["common_management_networks"], "purpose": "Kubernetes API"}
     ]
+
+
+PROMISED = {
+    "kube_vip_enabled": True,
+    "kube_vip_arp_enabled": True,
+    "kube_vip_controlplane_enabled": True,
+    "kube_vip_services_enabled": False,
+    "kube_encrypt_secret_data": True,
+    "kube_encryption_algorithm": "secretbox",
+    "kubernetes_audit": True,
+    "auto_renew_certificates": True,
+}
+"""One address for three control planes, Secrets encrypted in etcd, a record of who did what, certificates that do not run out."""
+
+
+@pytest.mark.parametrize("name", ["control-plane1", "worker1"])
+def test_every_node_is_told_what_the_datacenter_promises_of_its_cluster(values: Any, described: dict[str, Any], name: str) -> None:
+    found = values(name, *PROMISED, "kube_vip_address", "loadbalancer_apiserver")
+    assert {key: found[key] for key in PROMISED} == PROMISED
+    assert found["kube_vip_address"] == found["loadbalancer_apiserver"]["address"] == described["k8s_cluster"]["vars"]["kube_vip_address"]
+    assert found["kube_vip_address"] not in {host["ansible_host"] for host in described["_meta"]["hostvars"].values()}
+
+
+def test_nothing_turns_off_how_kubespray_drains_and_stops(listed: dict[str, Any]) -> None:
+    # Its own defaults: a fifth of the workers at a time, drained; what fails on one node stops the run (playbooks/upgrade_cluster.yml).
+    turns_off = re.compile("serial|any_errors_fatal|drain_.*|upgrade_node_.*|ignore_assert_errors")
+    given = {name for variables in listed["_meta"]["hostvars"].values() for name in variables}
+    assert [name for name in given if turns_off.fullmatch(name)] == []
 
 
 def test_images_come_from_docker_hub_where_there_is_no_mirror(values: Any) -> None:

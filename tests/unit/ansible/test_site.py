@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from local.machines.configure import Controller
+from settings.datacenter.checks import SINGLE_ROLES
 from settings.load import ROOT
 from tests.unit.ansible.conftest import ANSIBLE, COLLECTION, Play
 
@@ -87,9 +88,94 @@ def test_nothing_is_touched_where_kubespray_could_not_read_facts(ansible: Play, 
     assert "unreachable=0" in run.stdout
 
 
+@pytest.mark.parametrize("playbook", ["cluster.yml", "upgrade.yml", "add-worker.yml"])
+def test_kubespray_s_tasks_have_the_facts_without_which_they_cannot_even_be_skipped(ansible: Play, playbook: str) -> None:
+    listing = ansible("ansible-playbook", playbook, "--list-tasks", "--tags", "kubespray")
+    assert "Learn what the machine is" in listing.stdout
+
+
+def test_kubespray_s_environment_can_pack_its_collection() -> None:
+    assert re.search(r"^distlib==", (ROOT / "requirements" / "kubespray.txt").read_text(), re.MULTILINE)
+
+
+def plays_in(playbook: str) -> list[dict[str, Any]]:
+    """The plays of one of our playbooks, and what it imports."""
+    found: list[dict[str, Any]] = yaml.safe_load((ANSIBLE / playbook).read_text())
+    return found
+
+
+CAREFUL: dict[str, list[dict[str, Any]]] = {
+    "data.yml": [{"hosts": "databases:brokers", "strategy": "ansible.builtin.free"}],
+    "cluster_machines.yml": [{"hosts": "kube_control_plane:kube_node", "serial": [1, 1, 1, 3], "max_fail_percentage": 0}],
+    "post_install.yml": [{"hosts": "kube_control_plane", "any_errors_fatal": True}],
+    "firewall.yml": [{"hosts": "firewall"}],
+}
+"""How each playbook of ours meets its machines: in which batches, and what a failure on one of them stops."""
+
+
+def test_every_play_that_touches_machines_says_how_many_at_once_and_when_it_stops() -> None:
+    keys = ("hosts", "serial", "max_fail_percentage", "any_errors_fatal", "strategy")
+    found: dict[str, list[dict[str, Any]]] = {
+        name: [{key: play[key] for key in keys if key in play} for play in plays_in(name) if play.get("hosts", "localhost") != "localhost"]
+        for name in PLAYBOOKS
+    }
+    assert {name: careful for name, careful in found.items() if careful} == CAREFUL
+
+
+def test_of_each_data_service_there_is_one_machine_so_that_a_run_never_restarts_two(described: dict[str, Any]) -> None:
+    assert {"postgres", "rabbitmq"} <= set(SINGLE_ROLES)  # a description with another one is refused
+    assert (described["databases"]["hosts"], described["brokers"]["hosts"]) == (["postgres"], ["rabbitmq"])
+
+
+@pytest.mark.parametrize("playbook", ["cluster.yml", "upgrade.yml", "add-worker.yml"])
+def test_kubespray_comes_after_what_must_be_so_and_before_the_health_checks(playbook: str) -> None:
+    imported = [play["import_playbook"] for play in plays_in(playbook)]
+    assert imported[0] == "cluster_machines.yml"
+    assert imported[1].startswith("kubernetes_sigs.kubespray.")
+    assert imported[2:] == ([] if playbook == "add-worker.yml" else ["post_install.yml"])  # its runbook plays the checks alone
+
+
+def test_what_was_given_is_checked_before_a_machine_is_marked_as_touched() -> None:
+    before = {
+        "data.yml": ["Check what was given", "Check that certificates can be signed"],
+        "cluster_machines.yml": ["Check what was given"],
+    }
+    for playbook, checked in before.items():
+        tasks = tasks_of(playbook)
+        names = [task["name"] for task in tasks]
+        mark = names.index("Learn whether the last run was broken off")
+        assert names[names.index("Learn what the machine is") + 1 : mark] == checked
+        assert tasks[mark]["ansible.builtin.command"]["cmd"].endswith(" /var/lib/platform-run")
+    checks = sorted((ANSIBLE / "roles").glob("*/tasks/validate*.yml"))
+    assert {path.parts[-3] for path in checks} >= {"common", "postgres", "rabbitmq"}
+    for path in checks:
+        for task in yaml.safe_load(path.read_text()):
+            assert "ansible.builtin.assert" in task or task.get("changed_when") is False, f"{path.name}: {task['name']}"
+
+
+@pytest.mark.parametrize("playbook", ["data.yml", "cluster_machines.yml"])
+def test_services_are_told_before_the_end_of_a_run_is_noted_whichever_part_is_run(playbook: str) -> None:
+    *_, told, noted = [task for task in tasks_of(playbook) if "flush_handlers" in str(task) or "absent" in str(task)]
+    assert told["ansible.builtin.meta"] == "flush_handlers"
+    assert told["tags"] == noted["tags"]
+
+
+def test_a_dry_run_of_a_bare_machine_ends_where_it_would_look_at_what_it_did_not_install() -> None:
+    def ends(path: str) -> list[dict[str, Any]]:
+        tasks = yaml.safe_load((ANSIBLE / "roles" / path).read_text())
+        return [task for task in tasks if "end_role" in yaml.safe_dump(task)]
+
+    [common], [postgres], [rabbitmq] = (
+        ends(f"{path}.yml") for path in ("common/tasks/packages", "postgres/tasks/dry_run", "rabbitmq/tasks/dry_run")
+    )
+    assert common["when"] == "ansible_check_mode and __common_installed is changed"
+    assert postgres["when"] == ["ansible_check_mode", "__postgres_known | length == 0"]
+    assert rabbitmq["when"] == ["ansible_check_mode", "__rabbitmq_known | length == 0"]
+
+
 def tasks_of(playbook: str) -> list[dict[str, Any]]:
     """All tasks of a playbook's plays."""
-    return [task for play in yaml.safe_load((ANSIBLE / playbook).read_text()) for task in play.get("tasks", [])]
+    return [task for play in plays_in(playbook) for task in play.get("tasks", [])]
 
 
 def test_the_administrator_s_kubeconfig_is_its_owner_s_alone_and_in_no_log() -> None:

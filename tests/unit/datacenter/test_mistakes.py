@@ -12,6 +12,15 @@ from settings.datacenter.load import DATACENTER, LOCAL_SETTINGS_VARIABLE, addres
 from settings.datacenter.model import VCPUS_MAX
 from tests.unit.datacenter.conftest import PASSWORDS, Parse
 
+ONE = {
+    "role": "worker",
+    "cpus": 1,
+    "memory_mib": 1024,
+    "disk_gib": 10,
+    "datastore": "ssd",
+    "template": "debian-12",
+    "first_address": "10.10.0.60",
+}
 CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a host without the datastore": (
         {"machines": {"postgres": {"datastore": "nvme"}}, "hosts": {"esxi2": {"datastores": {"nvme": {"capacity_gib": 900}}}}},
@@ -59,17 +68,7 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "the same name twice": (
         {
-            "machines": {
-                "worker1": {
-                    "role": "worker",
-                    "cpus": 1,
-                    "memory_mib": 1024,
-                    "disk_gib": 10,
-                    "datastore": "ssd",
-                    "template": "debian-12",
-                    "first_address": "10.10.0.60",
-                }
-            }
+            "machines": {"worker1": ONE},
         },
         "machines.worker1",
         "the same name, worker1",
@@ -169,6 +168,37 @@ CASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a firewall that could be anybody": ({"firewall": {"ca_certificate_file": ""}}, "firewall", "its certificate could not be checked"),
     "no key to sign in with": ({"access": {"deploy_authorized_keys": []}}, "access.deploy_authorized_keys", "list at least one"),
     "a private key": ({"access": {"deploy_authorized_keys": ["-----BEGIN"]}}, "access.deploy_authorized_keys", "not a public SSH key"),
+    "two hosts under one name": (
+        {"hosts": {"esxi1": {"address": "esxi.lan"}, "esxi2": {"address": "esxi.lan"}}},
+        "hosts.esxi2.address",
+        "is the host esxi1's",
+    ),
+    "a machine called like its template": ({"machines": {"debian-12": ONE}}, "machines.debian-12", "power off and take over"),
+    "a machine called like the computer that runs Ansible": ({"machines": {"localhost": ONE}}, "machines.localhost", "something else"),
+    "a machine called like the firewall": ({"machines": {"sonicwall": ONE}}, "machines.sonicwall", "something else"),
+    "a machine called like a group of the inventory": ({"machines": {"databases": ONE}}, "machines.databases", "something else"),
+    "two database machines": (
+        {"machines": {"postgres": {"count": 2, "first_address": "10.10.0.60"}}},
+        "machines",
+        "2 machines with the role postgres: each would be a server of its own, and both would write into one backup repository",
+    ),
+    "two brokers": (
+        {"machines": {"second": {**ONE, "role": "rabbitmq"}}},
+        "machines",
+        "2 machines with the role rabbitmq: each would be a broker of its own",
+    ),
+    "a firewall that publishes nothing": ({"firewall": {"publish": []}}, "firewall.publish", "nobody would reach the platform"),
+    "a service that is published twice": (
+        {"firewall": {"publish": [{"service": "HTTPS"}, {"service": "HTTPS"}]}},
+        "firewall.publish.1.service",
+        "HTTPS is published twice",
+    ),
+    "one zone for both sides": ({"firewall": {"inside_zone": "Wan"}}, "firewall.inside_zone", "both outside and inside"),
+    "two ways to know the firewall": (
+        {"firewall": {"certificate_sha256": "ab" * 32}},
+        "firewall",
+        "ca_certificate_file and certificate_sha256 would both decide",
+    ),
     "an unknown key": ({"machines": {"postgres": {"memroy_mib": 1}}}, "machines.postgres.memroy_mib", "did you mean memory_mib?"),
 }
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pulumi.runtime import rpc
 
+from esxi import reach
 from esxi.outputs import outputs
 from settings.datacenter.load import LOCAL_SETTINGS_VARIABLE, PROJECT, ROOT, load_stack
 from tests.unit.components.recorder import Recorder, run_program
@@ -29,6 +30,11 @@ def options() -> dict[str, pulumi.ResourceOptions]:
 @pytest.fixture(scope="module")
 def datacenter(options: dict[str, pulumi.ResourceOptions]) -> Recorder:
     """The real program with the real stack file."""
+    return run(options, {})
+
+
+def run(options: dict[str, pulumi.ResourceOptions], lost: dict[str, str]) -> Recorder:
+    """Run the program; ``options`` are filled with those of every resource, and the hosts ``lost`` do not answer."""
     config = yaml.safe_load((ROOT / "esxi" / "Pulumi.datacenter.yaml").read_text())["config"]
     secrets = {f"{PROJECT}:password_esxi{number}": PASSWORD for number in (1, 2, 3)}
 
@@ -39,6 +45,7 @@ def datacenter(options: dict[str, pulumi.ResourceOptions]) -> Recorder:
     values = {key: json.dumps(value) for key, value in config.items()} | secrets
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(LOCAL_SETTINGS_VARIABLE, raising=False)
+        patch.setattr(reach, "unreachable", lambda _: lost)
         return run_program("datacenter", values, list(secrets), program=program, project=PROJECT, transformation=note)
 
 
@@ -57,6 +64,23 @@ def test_every_machine_is_protected_and_stays_when_it_leaves_the_files(
         assert given.protect is True
         assert given.retain_on_delete is True
         assert {"info", "memSize", "power", "os", "virtualHWVer", "bootFirmware"} <= set(given.ignore_changes or [])
+
+
+def test_a_machine_on_another_host_is_another_machine(datacenter: Recorder, options: dict[str, pulumi.ResourceOptions]) -> None:
+    triggers = {machine.name: options[f"{machine.type}::{machine.name}"].replacement_trigger for machine in datacenter.of(VM)}
+    assert triggers == {machine.name: machine.host for machine in load_stack("datacenter", environ=PASSWORDS).machines}
+
+
+def test_a_host_that_cannot_be_reached_fails_the_run_once_the_other_hosts_are_declared() -> None:
+    declared: dict[str, pulumi.ResourceOptions] = {}
+    with pytest.raises(pulumi.RunError, match="esxi1 cannot be reached"):
+        run(declared, {"esxi1": "esxi1 cannot be reached"})
+    machines = {name.rpartition("::")[2] for name in declared if VM in name}
+    assert machines == {
+        *("rabbitmq", "control-plane1", "control-plane3"),
+        *("worker1", "worker3", "worker4", "worker6", "worker7", "worker9"),
+    }
+    assert not [name for name in declared if "::esxi1" in name]
 
 
 def test_every_machine_has_its_own_address_and_card_in_the_platform_s_network(datacenter: Recorder) -> None:

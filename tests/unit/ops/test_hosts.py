@@ -6,7 +6,6 @@ import json
 import time
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -19,21 +18,13 @@ from ops.names import Answer
 from ops.status import DatabaseStatus, EnvironmentStatus, WorkloadStatus
 from ops.status_table import one
 from ops.urls import require_hosts, targets
-from settings import Settings, load_stack
-from settings.load import ROOT
-from tests.unit.conftest import SECRETS
+from settings import Settings
 from tests.unit.ops.conftest import public_host
 
 HOST = public_host()
 ADDRESS = IPv4Address("192.0.2.7")
 GOOD = CertificateState(HOST.host, "valid", datetime(2026, 9, 1, tzinfo=UTC), "R10")
 FAILING = CertificateState(HOST.host, "renewal fails", GOOD.expires, "R10", "The token is refused; the certificate serves on.", "set it")
-
-
-@pytest.fixture
-def settings(local_settings: Path) -> Settings:
-    """The laptop's environment."""
-    return load_stack("kind", ROOT, SECRETS | {"HIGHSTREETLY_LOCAL_SETTINGS": str(local_settings)})
 
 
 def environment(*public: HostStatus) -> EnvironmentStatus:

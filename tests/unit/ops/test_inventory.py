@@ -11,8 +11,11 @@ import pytest
 import yaml
 
 from esxi.outputs import outputs as stack_outputs
+from ops import inventory as ops_inventory
+from ops import inventory_cli
 from ops.errors import InputError, PlatformError
-from ops.inventory import FIREWALL, inventory, read_outputs, ssh_config
+from ops.inventory import FIREWALL, inventory, read_outputs, ssh_config, state_variables
+from settings.datacenter.checks import RESERVED_NAMES
 from settings.datacenter.load import ROOT, load_stack
 from tests.unit.datacenter.conftest import PASSWORDS
 
@@ -154,3 +157,38 @@ def test_a_datacenter_that_is_not_there_is_named_with_those_that_are(tmp_path: P
     with pytest.raises(InputError) as refused:
         read_outputs("datacentre", tmp_path)
     assert refused.value.why == "esxi/ has: datacenter"
+
+
+def test_the_local_stack_is_made_reachable_before_its_state_is_read(
+    outputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[str] = []
+
+    def read(stack: str) -> dict[str, Any]:
+        done.append(f"read {stack}")
+        return outputs
+
+    monkeypatch.setitem(inventory_cli.preparations, "local", lambda: done.append("prepared"))
+    monkeypatch.setattr(ops_inventory, "read_outputs", read)
+    inventory_cli.show_inventory("local")
+    assert done == ["prepared", "read local"]
+    assert "postgres" in json.loads(capsys.readouterr().out)["databases"]["hosts"]
+
+
+def test_the_machines_state_is_that_of_the_other_stacks_unless_it_is_named() -> None:
+    assert state_variables({"PULUMI_BACKEND_URL": "s3://one"}) == {}
+    assert state_variables({"HS_ESXI_BACKEND_URL": "s3://other", "HS_ESXI_PASSPHRASE": "word"}) == {
+        "PULUMI_BACKEND_URL": "s3://other",
+        "PULUMI_CONFIG_PASSPHRASE": "word",
+    }
+
+
+def test_no_machine_may_be_called_like_a_group_or_the_firewall(outputs: dict[str, Any]) -> None:
+    groups = {group for group in inventory(outputs) if "_" not in group}  # no machine's name has one
+    assert groups | {FIREWALL, "localhost", "ungrouped"} == RESERVED_NAMES
+
+
+def test_the_machines_state_is_not_looked_for_on_one_of_them() -> None:
+    with pytest.raises(InputError, match="is not named") as refused:
+        state_variables({"PULUMI_BACKEND_URL": "postgres://one"})
+    assert "HS_ESXI_BACKEND_URL" in refused.value.remedy

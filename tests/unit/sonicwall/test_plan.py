@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from local.sonicos.firewall import Configuration, Firewall
@@ -147,7 +147,6 @@ DRIFT = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(
     before=st.lists(st.sampled_from(NETWORKS), unique=True),
     after=st.lists(st.sampled_from(NETWORKS), unique=True),
@@ -173,7 +172,6 @@ def test_applied_once_nothing_is_left_to_do_whatever_was_there(
     assert ours == {thing.name for thing in things}
 
 
-@settings(deadline=None)
 @given(drift=DRIFT)
 def test_every_drift_is_seen_and_named(plan: Any, wanted: Any, drift: tuple[str, str, dict[str, Any]]) -> None:
     firewall = with_foreign_objects()

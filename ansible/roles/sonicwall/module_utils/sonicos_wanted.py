@@ -112,7 +112,7 @@ def _address_mistakes(publishing: Publishing) -> list[str]:
         try:
             address = ipaddress.IPv4Address(value)
         except ValueError:
-            found.append(f"{key}: {value!r} is no IPv4 address, for example 203.0.113.10")
+            found.append(f"{key}: {value!r} is no IPv4 address, for example 192.0.2.10")
             continue
         if address.is_loopback or address.is_multicast or address.is_unspecified:
             found.append(f"{key}: {value} cannot be the address of a machine")
@@ -129,7 +129,7 @@ def _network_mistakes(publishing: Publishing) -> list[str]:
         try:
             network = ipaddress.IPv4Network(value)
         except ValueError:
-            found.append(f"loopback_networks: {value!r} is no IPv4 network without host bits, for example 10.10.0.0/24")
+            found.append(f"loopback_networks: {value!r} is no IPv4 network without host bits, for example 192.0.2.0/24")
             continue
         if network.prefixlen < LOOPBACK_PREFIX_MIN:
             found.append(
