@@ -30,6 +30,7 @@ WORDS = {
     "Database": "database",
     "Role": "database role",
     "Grant": "grant",
+    "GrantRole": "membership",
     "DefaultPrivileges": "grant on new objects",
     "VHost": "vhost",
     "User": "broker user",
@@ -149,6 +150,8 @@ def _privilege(kind: str, inputs: Mapping[str, Any]) -> str:
         return f"of {inputs.get('role')} on {inputs.get('objectType')}{where} {inputs.get('database')}"
     if kind == "DefaultPrivileges":
         return f"of {inputs.get('role')} on new {inputs.get('objectType')}s of {inputs.get('database')}"
+    if kind == "GrantRole":
+        return f"of {inputs.get('role')} in {inputs.get('grantRole')}"
     if kind == "Permissions":
         return f"of {inputs.get('user')} in {inputs.get('vhost')}"
     return ""

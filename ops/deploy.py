@@ -16,6 +16,7 @@ from ops.errors import InputError, PlatformError
 from ops.explain import Finding, explain
 from ops.kubernetes import get_items, pod_log
 from ops.records import clashes, existing_records, owned_record_ids, pending_record_hosts
+from ops.rollouts import wait_for_rollouts
 from ops.state import State, open_state
 from ops.state.pending import heal
 from ops.unchanged import fingerprint, is_unchanged, remember
@@ -113,7 +114,7 @@ def up(stack: str, root: Path = ROOT, *, message: str = "", refresh: bool = Fals
         if if_changed and is_unchanged(state, stack, word):
             tell(f"{stack} {UNCHANGED}; ./hs drift {stack} compares it with reality")
             return {}
-        changes = bring_up(settings, root, message=message or f"up {stack}", refresh=refresh)
+        changes = bring_up(settings, root, message=message or f"up {stack}", again=f"./hs up {stack}", refresh=refresh)
         remember(state, stack, word)
         return changes
 
@@ -145,16 +146,19 @@ def bring_up(
     root: Path,
     *,
     message: str,
+    again: str,
     images: Images = AS_WRITTEN,
     keep_databases: bool = False,
     refresh: bool = False,
     only: Sequence[str] = (),
     hear: Callable[[automation.EngineEvent], None] | None = None,
+    give_way: Callable[[], None] = lambda: None,
 ) -> dict[str, int]:
-    """What ``up`` does once the turn is held.
+    """What ``up`` does once the turn is held: the engine's run, and then the cluster's own word that the new pods have taken over.
 
-    ``keep_databases`` keeps those of contexts that are gone from the catalogue, ``only`` touches these URNs alone, and ``hear`` is told
-    every event of the engine.
+    ``message`` is what the engine's history calls it, ``again`` the command that a failure tells to type once more. ``keep_databases``
+    keeps those of contexts that are gone from the catalogue, ``only`` touches these URNs and what depends on them, and ``hear`` is told
+    every event of the engine. ``give_way`` ends the waiting for pods by what it raises.
     """
     with console.step(f"Deploying {settings.stack}") as step:
         progress = Progress(step)
@@ -174,15 +178,22 @@ def bring_up(
                 run_program=(refresh or run.refresh) or None,  # else the state's providers ask, which name another machine's files
                 exclude=None if only else run.excluded,
                 target=list(only) or None,
+                target_dependents=bool(only) or None,  # a Secret that is made anew has another name, which its pods must learn
                 on_event=tell_both,
                 color="never",
                 suppress_progress=True,
             )
         except Exception as failed:
-            raise _failure(settings, progress, failed) from failed
-        changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
-        step.note(summary(changes))
-    return changes
+            raise _failure(settings, progress, failed, again) from failed
+        if settings.environment and (stuck := wait_for_rollouts(settings.stack, _workloads(settings, only), step.note, give_way)):
+            raise _failure(settings, progress, PlatformError(f"New pods did not get ready: {', '.join(stuck)}"), again)
+        return _note_changes(step, result.summary)
+
+
+def _workloads(settings: Settings, only: Sequence[str]) -> set[str]:
+    """The names of the Deployments that a run brings about: the catalogue's, or those among the URNs that alone are touched."""
+    names = {workload.name for workload in settings.catalogue.workloads()}
+    return names & {urn.rpartition("::")[2] for urn in only} if only else names
 
 
 def make_ready(settings: Settings, root: Path, step: console.Step, *, images: Images, keep_databases: bool) -> Run:
@@ -266,8 +277,13 @@ def destroy(stack: str, root: Path = ROOT) -> dict[str, int]:
             raise PlatformError(
                 f"{stack} could not be deleted.", why=why, remedy="mend the cause, then run the same command again"
             ) from failed
-        changes = {str(getattr(op, "value", op)): count for op, count in (result.summary.resource_changes or {}).items()}
-        step.note(summary(changes))
+        return _note_changes(step, result.summary)
+
+
+def _note_changes(step: console.Step, ended: automation.UpdateSummary) -> dict[str, int]:
+    """How many resources a run created, updated, deleted and left the same; the step shows it."""
+    changes = {str(getattr(op, "value", op)): count for op, count in (ended.resource_changes or {}).items()}
+    step.note(summary(changes))
     return changes
 
 
@@ -330,7 +346,7 @@ def take_over(stack: automation.Stack, name: str) -> None:
     tell(f"an earlier run broke off; {healed.taken_over or 'no'} objects that it was making are taken over")
 
 
-def _failure(settings: Settings, progress: Progress, failed: Exception) -> PlatformError:
+def _failure(settings: Settings, progress: Progress, failed: Exception, again: str) -> PlatformError:
     """One message of a failed run: the engine's errors, and for pods that are not healthy their causes, events and last lines."""
     text = str(failed)
     if "currently locked" in text:
@@ -339,14 +355,14 @@ def _failure(settings: Settings, progress: Progress, failed: Exception) -> Platf
             why=next((line.strip() for line in text.splitlines() if "created by" in line), ""),
             remedy="wait until it has finished, then run the same command again",
         )
-    findings = find(settings.stack) if settings.environment else []
+    findings = find(settings.stack, again) if settings.environment else []
     causes = [*progress.errors, *(str(finding) for finding in findings)] or [text[-2000:]]
-    remedy = remedy_for(settings.stack, [finding.cause for finding in findings])
+    remedy = remedy_for(findings, again)
     return PlatformError(f"{settings.stack} was not deployed; what ran before still runs.", why="\n".join(causes), remedy=remedy)
 
 
-def find(namespace: str) -> list[Finding]:
-    """What is not healthy in a namespace, and why; empty also when the cluster cannot be asked."""
+def find(namespace: str, again: str = "") -> list[Finding]:
+    """What is not healthy in a namespace, and why; empty also when the cluster cannot be asked. ``again`` is what deploys it anew."""
     try:
         pods, events = get_items(namespace, "pods"), get_items(namespace, "events")
     except PlatformError:
@@ -355,20 +371,15 @@ def find(namespace: str) -> list[Finding]:
     def read_log(pod: str, container: str, previous: bool) -> list[str]:
         return pod_log(namespace, pod, container, lines=LOG_LINES, previous=previous)
 
-    return explain(pods, events, read_log)
+    return explain(pods, events, read_log, again)
 
 
-def remedy_for(stack: str, causes: list[str]) -> str:
-    """The command that mends the first cause that is known."""
-    again = f"./hs up {stack}"
-    for cause in causes:
-        if "was edited after" in cause:
-            return f"restore the script and put the change into a new one, then {again}"
-        if cause.startswith("the script"):
-            return f"correct the script, then {again}"
-        if "image cannot be had" in cause:
-            return f"correct the version or push the image, then {again}"
-    return f"./hs logs SERVICE shows more; mend the cause, then {again}"
+def remedy_for(findings: Sequence[Finding], again: str) -> str:
+    """What mends the first cause, which the others may follow from, and then ``again``."""
+    first = findings[0].next if findings else ""
+    if again in first:
+        return first
+    return f"{first}; with the cause mended, {again}" if first else f"mend the cause, then {again}"
 
 
 def _plain(message: str) -> str:

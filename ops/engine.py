@@ -17,8 +17,6 @@ SETPRIV = "setpriv"
 """Of util-linux; has the kernel kill a program when the one that started it ends (prctl(2), PR_SET_PDEATHSIG)."""
 START = 'if [ "$PPID" = "$0" ]; then exec pulumi "$@"; fi; exit 1'
 """Starts the engine for the process whose ID comes first, and not at all when that one ended before the kernel was told."""
-KILLED = 130
-"""The exit code of a program that Ctrl-C has ended, as shells know it."""
 OnOutput = Callable[[str], object]
 
 
@@ -58,9 +56,8 @@ def _ctrl_c_is_the_engine_s() -> Iterator[None]:
     heard: list[int] = []
 
     def hear(number: int, _frame: object) -> None:
-        if heard:
-            os._exit(KILLED)  # the engine goes with this process; an exception would wait for all that it says
         heard.append(number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the kernel's own answer to a second one: this process ends, and the engine with it
         console.err.print("  Stopping: the engine ends what it has begun. Ctrl-C again kills it.")
 
     before = signal.signal(signal.SIGINT, hear)

@@ -26,6 +26,8 @@ class Finding:
     cause: str
     events: tuple[str, ...] = ()
     log: tuple[str, ...] = field(default=())
+    next: str = ""
+    """The command to type next."""
 
     def __str__(self) -> str:
         place = f"{self.workload} (pod {self.pod})" if self.pod else self.workload
@@ -35,8 +37,11 @@ class Finding:
         return "\n".join(lines)
 
 
-def explain(pods: Iterable[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], read_log: LogReader) -> list[Finding]:
-    """A finding for each cause that pods which are not healthy have, with its warnings and last lines; secrets are masked."""
+def explain(pods: Iterable[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], read_log: LogReader, again: str = "") -> list[Finding]:
+    """A finding for each cause that pods which are not healthy have, with its warnings and last lines; secrets are masked.
+
+    ``again`` is the command that failed, for what comes next.
+    """
     pods = [{**pod, "kind": "Pod"} for pod in pods]
     said = [{**event, "kind": "Event", "message": mask(str(event.get("message", "")))} for event in events]
     lines: dict[tuple[str, str], list[Line]] = {}
@@ -47,7 +52,7 @@ def explain(pods: Iterable[Mapping[str, Any]], events: Sequence[Mapping[str, Any
             where = previous if ailment.previous else lines
             found = read_log(name_of(pod), ailment.container, ailment.previous)
             where[name_of(pod), ailment.container] = [Line(mask(text)) for text in found]
-    facts = Facts(environment=_namespace(pods), now=datetime.now(UTC), items=[*pods, *said], lines=lines, previous=previous)
+    facts = Facts(environment=_namespace(pods), now=datetime.now(UTC), items=[*pods, *said], lines=lines, previous=previous, again=again)
     return [_finding(cause) for cause in causes(facts)]
 
 
@@ -57,7 +62,7 @@ def _namespace(pods: Sequence[Mapping[str, Any]]) -> str:
 
 def _finding(cause: Cause) -> Finding:
     others = f"; fails because of it: {', '.join(cause.affected)}" if cause.affected else ""
-    return Finding(cause.subject, cause.pod, f"{cause.sentence}{others}", cause.events, cause.log)
+    return Finding(cause.subject, cause.pod, f"{cause.sentence}{others}", cause.events, cause.log, cause.next)
 
 
 __all__ = ["Finding", "LogReader", "explain"]

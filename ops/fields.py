@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from settings.masks import is_telling, mask
 
 Step = str | int
 SECRET = "(secret)"
@@ -98,15 +101,16 @@ def field_changes(kind: str, old: Mapping[str, Any], new: Mapping[str, Any], pat
     """What differs at the engine's ``paths``, each field once; ``kind`` is the last part of the object's type.
 
     A path into a list whose elements have names (containers, env) is followed by name: an element that is put before others would
-    otherwise make every later one differ.
+    otherwise make every later one differ. One into a set of privileges stands for the set: the number of an element says nothing there.
     """
     found: dict[tuple[str, str], FieldChange] = {}
     for path in paths:
         steps = steps_of(path)
         hidden = kind in SECRET_KINDS or any(isinstance(step, str) and "password" in step.lower() for step in steps)
         for where, before, after in _followed(steps, (), old, new):
-            values = (SECRET, SECRET) if hidden else (shown(before), shown(after))
-            field = FieldChange(path_of(where), *values, name=name_of(where, new if after is not None else old))
+            name = name_of(where, new if after is not None else old)
+            words = hidden_of if hidden or hides(name, before, after) else shown
+            field = FieldChange(path_of(where), words(before), words(after), name=name)
             found.setdefault((field.path, field.name), field)
     return tuple(found.values())
 
@@ -119,8 +123,18 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[FieldC
     return tuple(FieldChange(path_of(["data", key]), *words[key], name=f"key {PIECE.sub('', key)}") for key in keys)
 
 
+def hides(name: str, *values: Any) -> bool:
+    """Whether a field's name for people, for example env STRIPE_API_KEY, says that its text is nobody else's business."""
+    return any(isinstance(value, str) for value in values) and is_telling(name.replace(".", " ").rpartition(" ")[2])
+
+
+def hidden_of(value: Any) -> str:
+    """A value that is not shown: empty for nothing."""
+    return "" if value is None else SECRET
+
+
 def shown(value: Any) -> str:
-    """A value in a line: empty for nothing, "(secret)" for whatever holds a secret."""
+    """A value in a line: empty for nothing, "(secret)" for whatever holds a secret, asterisks for what only looks like one."""
     if value is None:
         return ""
     if holds_secret(value):
@@ -131,9 +145,22 @@ def shown(value: Any) -> str:
         text = ", ".join(sorted(value) if set(value) <= PRIVILEGES else value) or "none"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
+    elif isinstance(value, (Mapping, list)):
+        text = json.dumps(_without_secrets(value), default=str)
     else:
-        text = str(value)
+        text = " ".join(str(value).split())
+    text = mask(text)
     return text if len(text) <= VALUE_LENGTH_MAX else f"{text[: VALUE_LENGTH_MAX - 1]}…"
+
+
+def _without_secrets(value: Any) -> Any:
+    """A value in which what a telling name has is hidden, also where name and value are two entries, as in a container's env."""
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    named = isinstance(value.get("name"), str) and is_telling(value["name"])
+    return {key: SECRET if hides(key, one) or (named and key == "value") else _without_secrets(one) for key, one in value.items()}
 
 
 def holds_secret(value: Any) -> bool:
@@ -174,12 +201,16 @@ def _element_name(of: str, number: int, elements: list[Any]) -> list[str]:
 
 
 def _followed(steps: Sequence[Step], done: tuple[Step, ...], old: Any, new: Any) -> Iterator[tuple[tuple[Step, ...], Any, Any]]:
-    if not steps:
+    if not steps or (isinstance(steps[0], int) and (_is_privileges(old) or _is_privileges(new))):
         yield done, old, new
     elif isinstance(steps[0], int) and _is_named(old) and _is_named(new):
         yield from _by_name(done, old, new)
     else:
         yield from _followed(steps[1:], (*done, steps[0]), child(old, steps[0]), child(new, steps[0]))
+
+
+def _is_privileges(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(element, str) and element in PRIVILEGES for element in value)
 
 
 def _is_named(value: Any) -> bool:

@@ -14,12 +14,15 @@ from ops.errors import PlatformError
 from ops.images import resolve_all
 from ops.releases.book import Book
 from ops.state import open_state
+from ops.unchanged import fingerprint, is_unchanged
 from settings import Settings
 from settings.load import ROOT
 from settings.pins import images as images_of
 
 if TYPE_CHECKING:
     from pulumi.automation import EngineEvent
+
+NOTHING_CHANGES = "would change nothing"
 
 
 def preview(stack: str, root: Path = ROOT, *, refresh: bool = False) -> list[Change]:
@@ -31,6 +34,11 @@ def preview(stack: str, root: Path = ROOT, *, refresh: bool = False) -> list[Cha
     released = bool(Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), stack).releases())
     images = _pinned(settings) if released else AS_WRITTEN
     return look_ahead(settings, root, images=images, keep_databases=released, refresh=refresh)
+
+
+def is_known(stack: str, root: Path = ROOT) -> bool:
+    """Whether the engine need not be asked: the stack's last run went well and was made of the same files."""
+    return is_unchanged(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), stack, fingerprint(stack, root))
 
 
 def _pinned(settings: Settings) -> Images:
@@ -52,7 +60,7 @@ def look_ahead(
 ) -> list[Change]:
     """The changes that bringing the stack to what ``folder`` says would make.
 
-    ``refresh`` compares with reality, not only with the state; ``only`` looks at these URNs alone.
+    ``refresh`` compares with reality, not only with the state; ``only`` looks at these URNs and at what depends on them.
     Raises PlatformError when the engine cannot tell.
     """
     with console.step(f"Looking at what changes in {settings.stack}") as step:
@@ -69,6 +77,7 @@ def look_ahead(
                 on_event=hear,
                 exclude=None if only else run.excluded,
                 target=list(only) or None,
+                target_dependents=bool(only) or None,
                 refresh=(refresh or run.refresh) or None,
                 run_program=(refresh or run.refresh) or None,
                 color="never",
@@ -88,11 +97,11 @@ def look_ahead(
 def show(stack: str, changes: Sequence[Change]) -> None:
     """Print what a deploy would change, a line for each change that matters."""
     if not changes:
-        console.out.print(f"A deploy of {stack} would change nothing.", markup=False)
+        console.out.print(f"A deploy of {stack} {NOTHING_CHANGES}.", markup=False)
         return
     console.out.print(f"A deploy of {stack} would change: {counts(changes)}", style="bold", markup=False)
     for line in in_words(changes):
         console.out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-__all__ = ["look_ahead", "preview", "show"]
+__all__ = ["is_known", "look_ahead", "preview", "show"]

@@ -1,4 +1,4 @@
-"""`./hs reconcile`: deploys the tags that never produced a release, because their event was lost or never made."""
+"""`./hs reconcile`: deploys the tags that never produced a release, because their event was lost, never made, or their run was killed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from ops import console
+from ops.deploy import turn_of
 from ops.errors import InputError, PlatformError
-from ops.releases.book import Book, Hold
+from ops.releases.book import BROKE_OFF, Book, Hold
 from ops.releases.record import Release
 from ops.releases.source import git
 from ops.state import open_state
@@ -51,11 +52,12 @@ class Finding:
 
 
 def missing(tags: Sequence[TagAt], releases: Mapping[str, Sequence[Release]], holds: Mapping[str, Hold]) -> list[Finding]:
-    """What to do about each tag without a release, and about each that was moved since its release; oldest first.
+    """What to do about each tag without a release, whose release broke off, or that was moved since its release; oldest first.
 
     A tag counts as missed when it is newer than every tag that was released in its environment, and was made after the last release that
     has no tag of its own (a rollback, a deploy by hand). The newest missed one of an environment is deployed and the others are passed
-    over, since it has what they have. A held environment's are only named.
+    over, since it has what they have. Without one, the newest release is begun again if it broke off: its run was killed, by the end of its
+    node for example, and nobody resumes it. A held environment's are only named.
     """
     findings = []
     for environment in sorted({found.tag.environment for found in tags}):
@@ -67,12 +69,16 @@ def missing(tags: Sequence[TagAt], releases: Mapping[str, Sequence[Release]], ho
 def _missing(tags: Sequence[TagAt], releases: Sequence[Release], hold: Hold | None) -> list[Finding]:
     """``missing`` for the tags, releases and hold of one environment."""
     by_name = {str(found.tag): found for found in tags}
-    commits = {release.tag: release.commit for release in releases if release.tag}
+    commits = {tag: release.commit for release in releases for tag in release.tags}
     released = [by_name[name].order for name in commits if name in by_name]
     untagged = [release.started_at for release in releases if release.kind == "rollback" or release.tag not in by_name]
     fresh = [found for found in tags if (not released or found.order > max(released)) and (not untagged or found.created > max(untagged))]
     newest = max(fresh, key=lambda found: found.order, default=None)
     findings = [_judge(found, newest, hold) for found in fresh]
+    last = releases[-1] if releases else None
+    broken = by_name.get(last.tag) if last and last.kind == "deploy" and last.failure == BROKE_OFF else None
+    if last and broken and not fresh and broken.commit == last.commit:
+        findings.append(_judge(broken, broken, hold, f"its release {last.number} broke off"))
     for name, commit in commits.items():
         if name in by_name and by_name[name].commit != commit:
             why = f"was released as {commit[:12]} and is {by_name[name].commit[:12]} now; push that commit under a new tag"
@@ -80,11 +86,11 @@ def _missing(tags: Sequence[TagAt], releases: Sequence[Release], hold: Hold | No
     return findings
 
 
-def _judge(found: TagAt, newest: TagAt | None, hold: Hold | None) -> Finding:
+def _judge(found: TagAt, newest: TagAt | None, hold: Hold | None, why: str = "never produced a release") -> Finding:
     if hold:
         return Finding(found, "held", f"not deployed, {found.tag.environment} is {hold}")
     if found is newest:
-        return Finding(found, "deploy", "never produced a release")
+        return Finding(found, "deploy", why)
     return Finding(found, "pass over", f"passed over for {newest.tag if newest else 'a newer one'}")
 
 
@@ -101,6 +107,20 @@ def tags_of(root: Path = ROOT) -> list[TagAt]:
     return found
 
 
+def releases_of(book: Book) -> list[Release]:
+    """An environment's releases. One that seems to run is waited for: with the turn it has ended, or its run is provably gone.
+
+    Where neither can be known the reason is printed, and it counts as at work.
+    """
+    if any(release.outcome == "running" for release in book.releases()):
+        try:
+            with turn_of(book.environment, "reconcile"):
+                book.close_broken()
+        except PlatformError as unknown:
+            console.show_error(unknown)
+    return book.releases()
+
+
 def reconcile(environments: Sequence[str], deploy: Callable[..., object], root: Path = ROOT) -> list[Finding]:
     """Deploy the newest missed tag of each of these environments with ``deploy(environment, tag=…)``, and name the other findings.
 
@@ -108,8 +128,8 @@ def reconcile(environments: Sequence[str], deploy: Callable[..., object], root: 
     """
     tags = [found for found in tags_of(root) if found.tag.environment in environments]
     books = {name: Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), name) for name in environments}
-    holds = {name: hold for name, book in books.items() if (hold := book.hold())}
-    findings = missing(tags, {name: book.releases() for name, book in books.items()}, holds)
+    releases = {name: releases_of(book) for name, book in books.items()}
+    findings = missing(tags, releases, {name: hold for name, book in books.items() if (hold := book.hold())})
     failed = []
     for finding in findings:
         console.out.print(str(finding), markup=False, soft_wrap=True)

@@ -47,7 +47,7 @@ def rollback_target(releases: Sequence[Release], to: str, environment: str) -> R
 
 
 def _named(releases: Sequence[Release], to: str, environment: str) -> Release:
-    found = [release for release in releases if to in (str(release.number), release.tag)]
+    found = [release for release in releases if to in (str(release.number), *release.tags)]
     good = [release for release in found if release.outcome in ("verified", "unverified")]
     if good:
         return good[-1]
@@ -57,7 +57,7 @@ def _named(releases: Sequence[Release], to: str, environment: str) -> Release:
             why=found[-1].failure.splitlines()[0] if found[-1].failure else f"its outcome is {found[-1].outcome}",
             remedy=f"./hs history {environment} shows which were",
         )
-    names = [name for release in releases[-RECENT:] for name in (str(release.number), release.tag) if name]
+    names = [name for release in releases[-RECENT:] for name in (str(release.number), *release.tags)]
     raise InputError(f"{environment} has no release {to!r}.", why=nearest(to, names), remedy=f"./hs history {environment}")
 
 

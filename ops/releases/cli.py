@@ -85,7 +85,7 @@ def resume(environment: Environment) -> None:
 
 
 def reconcile(environment: Annotated[str | None, typer.Argument(help="one environment; all that have tags when left out")] = None) -> None:
-    """Deploy the tags that never produced a release: the newest of each environment; the others are named."""
+    """Deploy the tags that never produced a release, or whose run was killed: the newest of each environment; the others are named."""
     from ops.reconcile import reconcile as catch_up
     from ops.reconcile import tags_of
     from ops.releases.deploy import deploy as roll_out

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,19 +65,22 @@ def applied_scripts(found: Sequence[Owner], ca_certificate_path: str) -> dict[st
 
     Raises PlatformError for a database that does not answer: without knowing them nothing is returned to.
     """
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        answers = list(pool.map(lambda owner: _history(owner, ca_certificate_path), found))
-    return {owner.context: [script for script, _ in answer] for owner, answer in zip(found, answers, strict=True)}
+    return {context: [script for script, _ in history] for context, history in _histories(found, ca_certificate_path).items()}
 
 
 def versions(found: Sequence[Owner], ca_certificate_path: str) -> dict[str, str]:
     """Flyway's version of each context's database; empty where it has had no versioned script."""
+    return {
+        context: next((version for _, version in reversed(history) if version), "")
+        for context, history in _histories(found, ca_certificate_path).items()
+    }
+
+
+def _histories(found: Sequence[Owner], ca_certificate_path: str) -> dict[str, list[tuple[str, str]]]:
+    """(script, version) of all that each context's database has had, oldest first."""
     with ThreadPoolExecutor(max_workers=8) as pool:
         answers = list(pool.map(lambda owner: _history(owner, ca_certificate_path), found))
-    return {
-        owner.context: next((version for _, version in reversed(answer) if version), "")
-        for owner, answer in zip(found, answers, strict=True)
-    }
+    return {owner.context: answer for owner, answer in zip(found, answers, strict=True)}
 
 
 def connect(owner: Owner, ca_certificate_path: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -95,6 +99,25 @@ def connect(owner: Owner, ca_certificate_path: str) -> psycopg.Connection[tuple[
     )
 
 
+def clock(owner: Owner, ca_certificate_path: str) -> datetime:
+    """What time it is on a database's machine, by which its backups are restored; raises PlatformError when it does not answer."""
+    import psycopg
+
+    try:
+        with connect(owner, ca_certificate_path) as connection:
+            [(now,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+    except psycopg.Error as failed:
+        raise _silent(owner, failed) from failed
+    moment: datetime = now
+    return moment.astimezone(UTC)
+
+
+def _silent(owner: Owner, failed: psycopg.Error) -> PlatformError:
+    return PlatformError(
+        f"The database {owner.database} does not answer.", why=str(failed).strip(), remedy="./hs status shows what is reachable"
+    )
+
+
 def _history(owner: Owner, ca_certificate_path: str) -> list[tuple[str, str]]:
     import psycopg
 
@@ -104,9 +127,7 @@ def _history(owner: Owner, ca_certificate_path: str) -> list[tuple[str, str]]:
     except psycopg.Error as failed:
         if failed.sqlstate == NO_TABLE:
             return []
-        raise PlatformError(
-            f"The database {owner.database} does not answer.", why=str(failed).strip(), remedy="./hs status shows what is reachable"
-        ) from failed
+        raise _silent(owner, failed) from failed
     return [(str(script), str(version or "")) for script, version in rows]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ops import console
@@ -10,7 +11,7 @@ from ops.deploy import turn_of, validated
 from ops.errors import InputError
 from ops.releases import databases
 from ops.releases.book import Book, Hold
-from ops.releases.choose import current, promotion_problems
+from ops.releases.choose import promotion_problems
 from ops.releases.record import Release
 from ops.releases.run import Candidate, describe, preview, roll_out, say, show
 from ops.releases.source import commit_of, files_of, require_committed
@@ -47,10 +48,13 @@ def deploy(
             book.close_broken()
             releases = book.releases()
             require_unmoved(tag, commit, releases)
+            started_at = datetime.now(UTC)  # a rollback that holds it from here on stops this run
             require_unheld(tag, book.hold(), environment)
-            release = describe(settings, folder, commit, tag).model_copy(update={"reason": reason})
-            if is_same(release, releases) and not refresh:
+            release = describe(settings, folder, commit, tag, started_at).model_copy(update={"reason": reason})
+            if is_same(release, releases, state) and not refresh:
                 console.out.print(f"{environment} runs release {releases[-1].number} ({releases[-1].name}) already: {NOTHING_TO_DO}.")
+                if not dry_run:
+                    add_tag(tag, releases[-1], book)
                 return None
             require_promotion(release, settings.environment.promoted_from, state, reason)
             candidate = Candidate(release, settings, folder)
@@ -65,7 +69,7 @@ def deploy(
 
 def require_unmoved(tag: str, commit: str, releases: Sequence[Release]) -> None:
     """Raise InputError when a tag names another commit than when it was deployed: a tag is a name for good."""
-    moved = [release for release in releases if tag and release.tag == tag and release.commit != commit]
+    moved = [release for release in releases if tag in release.tags and release.commit != commit]
     if moved:
         raise InputError(
             f"The tag {tag} was moved; nothing was touched.",
@@ -80,10 +84,20 @@ def require_unheld(tag: str, hold: Hold | None, environment: str) -> None:
         raise InputError(f"{environment} is held; {tag} was not deployed.", why=str(hold), remedy=f"./hs resume {environment}")
 
 
-def is_same(release: Release, releases: Sequence[Release]) -> bool:
-    """Whether the newest release was verified and is the same in all that counts."""
+def is_same(release: Release, releases: Sequence[Release], state: State) -> bool:
+    """Whether the newest release was verified, is the same in all that counts, and is what the engine last did to the stack."""
     newest = releases[-1] if releases else None
-    return bool(newest and newest.outcome == "verified" and newest.kind == "deploy" and newest.content == release.content)
+    if newest is None or newest.outcome != "verified" or newest.kind != "deploy" or newest.content != release.content:
+        return False
+    run = state.last_run(release.environment)  # after ./hs up or ./hs destroy it is another one
+    its_own = run.get("message") == newest.message and run.get("result") == "succeeded"
+    return its_own and not state.has_pending_operations(release.environment)
+
+
+def add_tag(tag: str, release: Release, book: Book) -> None:
+    """Write down another tag for what runs already, so that it can be returned to by that name too, and counts as released."""
+    if tag and tag not in release.tags:
+        book.write(release.model_copy(update={"also": (*release.also, tag)}))
 
 
 def require_promotion(release: Release, origin: str | None, state: State, reason: str) -> None:
@@ -100,4 +114,4 @@ def require_promotion(release: Release, origin: str | None, state: State, reason
         )
 
 
-__all__ = ["current", "deploy"]
+__all__ = ["deploy"]

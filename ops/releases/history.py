@@ -44,7 +44,8 @@ def show_history(environment: str, releases: Sequence[Release], hold: Hold | Non
     for release, lines in reversed(with_differences(releases)):
         took = f"{release.seconds:.0f} s" if release.seconds is not None else ""
         name = f"{release.name} → {release.rolled_back_to}" if release.kind == "rollback" else release.name
-        what = "\n".join([*lines, *([release.failure.splitlines()[0]] if release.failure else [])])
+        also = [f"also {', '.join(release.also)}"] if release.also else []
+        what = "\n".join([*lines, *also, *release.failure.splitlines()[:1]])
         table.add_row(
             str(release.number), Text(name), MARKS[release.outcome], Text(release.by), f"{release.started_at:%m-%d %H:%M}", took, Text(what)
         )

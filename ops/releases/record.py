@@ -27,6 +27,8 @@ class Release(BaseModel):
     kind: Literal["deploy", "rollback"] = "deploy"
     tag: str = ""
     """The git tag, for example test/1.4.0; empty for a deploy by hand from a commit without one."""
+    also: tuple[str, ...] = ()
+    """Tags that came later for the same content, and deployed nothing."""
     commit: str
     rolled_back_to: int = 0
     """For a rollback: the release whose content this one has."""
@@ -40,6 +42,8 @@ class Release(BaseModel):
     """The hash of each context's scripts."""
     databases: Mapping[str, str] = {}
     """Flyway's version of each context's database after the run."""
+    databases_at: datetime | None = None
+    """The databases' own clock before the run migrated any of them; None where there was none to migrate."""
     changes: tuple[str, ...] = ()
     """What it changed, in words."""
     by: str = ""
@@ -65,6 +69,16 @@ class Release(BaseModel):
     def name(self) -> str:
         """What people call it: its tag, else the commit."""
         return self.tag or self.commit[:12]
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Every tag that names it."""
+        return tuple(tag for tag in (self.tag, *self.also) if tag)
+
+    @property
+    def message(self) -> str:
+        """What the engine's history calls its run; ops/fix.py finds the release by it."""
+        return f"release {self.number} {self.name}"
 
     @property
     def content(self) -> tuple[str, str, str, str]:

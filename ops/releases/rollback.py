@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ops import console
 from ops.deploy import Images, turn_of, validated
-from ops.errors import InputError
+from ops.errors import InputError, PlatformError
 from ops.releases import databases
-from ops.releases.book import Book, where, who
+from ops.releases.book import Book, Hold, where, who
 from ops.releases.choose import contract_steps, current, effective, rollback_target
 from ops.releases.record import Release, differences
 from ops.releases.run import Candidate, preview, roll_out, say, show
@@ -51,10 +51,11 @@ def rollback(
         reason = f"rolled back to release {target.number} ({target.name})"
         book.set_hold(reason, stop=True)
         with turn_of(environment, f"rollback to {target.name}"):
+            release = returning(target)  # another rollback that holds it from here on stops this one
             hold = book.set_hold(reason)
             book.close_broken()
-            require_no_contract_step(environment, settings, target)  # what was at work may have brought one
-            ended = roll_out(Candidate(returning(target), settings, folder), book, words, {}, dump=False)
+            require_no_contract_step(environment, settings, target, hold)  # what was at work may have brought one
+            ended = roll_out(Candidate(release, settings, folder), book, words, {}, dump=False)
     say(ended)
     console.out.print(
         f"Tags do not deploy {environment} ({hold}); ./hs resume {environment} lets them again.", markup=False, soft_wrap=True
@@ -86,20 +87,27 @@ def show_difference(target: Release, releases: Sequence[Release]) -> None:
 def returning(target: Release) -> Release:
     """The release that has an earlier one's content."""
     fresh = {"kind": "rollback", "rolled_back_to": target.number, "started_at": datetime.now(UTC), "finished_at": None}
-    cleared = {"outcome": "running", "failure": "", "reason": "", "changes": (), "databases": {}}
+    cleared = {"outcome": "running", "failure": "", "reason": "", "changes": (), "databases": {}, "also": ()}
     return target.model_copy(update={**fresh, **cleared, "by": who(), "host": where()})
 
 
-def require_no_contract_step(environment: str, settings: Settings, target: Release) -> None:
-    """Raise InputError when a database has had a contract step that the target release does not know."""
+def require_no_contract_step(environment: str, settings: Settings, target: Release, hold: Hold | None = None) -> None:
+    """Raise InputError when a database has had a contract step that the target release does not know.
+
+    Raises PlatformError instead when the environment is held already, and what was at work on it stopped.
+    """
     applied = databases.applied_scripts(databases.owners(environment), settings.ca_certificate_path)
     known = {context: list(migrations.scripts) for context, migrations in settings.migrations.items()}
     steps = contract_steps(applied, known)
-    if steps:
-        raise InputError(
-            f"{environment} cannot return to release {target.number} ({target.name}); nothing was touched.",
-            why="Its services need what these migrations took away, and databases are never migrated down:\n" + "\n".join(steps),
-            remedy="go forward: put what is wrong right in a new commit (git revert of the services' change, keeping migrations/), "
-            "add a migration that gives back what is missing, and deploy it; "
-            f"or return to a release after these steps: ./hs history {environment}",
-        )
+    if not steps:
+        return
+    so_far = f"whatever was at work was stopped, and {environment} is {hold}" if hold else "nothing was touched"
+    refused = PlatformError if hold else InputError
+    raise refused(
+        f"{environment} cannot return to release {target.number} ({target.name}); {so_far}.",
+        why="Its services need what these migrations took away, and databases are never migrated down:\n" + "\n".join(steps),
+        remedy="go forward: put what is wrong right in a new commit (git revert of the services' change, keeping migrations/), "
+        "add a migration that gives back what is missing, and deploy it"
+        + (f" (./hs resume {environment} lets tags again)" if hold else "")
+        + f"; or return to a release after these steps: ./hs history {environment}",
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops import console, deploy
 from ops.changes import Change, collect, in_words
@@ -16,9 +17,9 @@ from ops.errors import PlatformError
 from ops.images import resolve_all
 from ops.releases import databases
 from ops.releases.book import Book, where, who
-from ops.releases.record import Release
+from ops.releases.record import Outcome, Release
 from ops.releases.source import configuration_of
-from ops.releases.stop import stoppable
+from ops.releases.stop import Stopped, stoppable
 from ops.verify import show_checks, summary, verify
 from settings import Settings
 from settings.pins import images
@@ -42,8 +43,14 @@ class Candidate:
         """Its pinned images."""
         return Images(self.release.images)
 
+    @property
+    def command(self) -> str:
+        """What rolls it out again."""
+        name = self.release.environment
+        return f"./hs rollback {name} --to {self.release.rolled_back_to}" if self.release.kind == "rollback" else f"./hs deploy {name}"
 
-def describe(settings: Settings, folder: Path, commit: str, tag: str) -> Release:
+
+def describe(settings: Settings, folder: Path, commit: str, tag: str, started_at: datetime) -> Release:
     """A release of what a folder says, with the digest behind every image's version.
 
     Raises InputError when an image is not in its registry.
@@ -63,7 +70,7 @@ def describe(settings: Settings, folder: Path, commit: str, tag: str) -> Release
         migrations={context: scripts.digest() for context, scripts in settings.migrations.items()},
         by=who(),
         host=where(),
-        started_at=datetime.now(UTC),
+        started_at=started_at,
     )
 
 
@@ -97,49 +104,84 @@ def roll_out(
     ``changes`` are what a preview said; without one they are what the rollout did, printed after it. ``refresh`` compares with reality
     first. Raises PlatformError when the rollout failed (what ran before still serves) or a check from outside did (what is new runs).
     """
-    release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes or ())}))
     settings = candidate.settings
+    owners = [owner for owner in databases.owners(settings.stack) if owner.context in pending] if pending else []
+    moment = databases.clock(owners[0], settings.ca_certificate_path) if owners else None
+    release = book.begin(candidate.release.model_copy(update={"changes": tuple(changes or ()), "databases_at": moment}))
     events: list[EngineEvent] = []
-    try:
-        if dump and pending:
-            owners = [owner for owner in databases.owners(settings.stack) if owner.context in pending]
+
+    def end(outcome: Outcome, failure: str, **what: Any) -> Release:
+        return book.finish(told(release, changes, events), outcome=outcome, failure=failure, **what)
+
+    with _otherwise("failed", end):
+        if dump:
             databases.dump(owners, settings.stack, release.number, settings.ca_certificate_path)
-        message = f"release {release.number} {release.name}"
-        with stoppable(book, release.started_at):
+        with _or_back(release), stoppable(book, release.started_at) as give_way:
             deploy.bring_up(
                 settings,
                 candidate.folder,
-                message=message,
+                message=release.message,
+                again=candidate.command,
                 images=candidate.images,
                 keep_databases=True,
                 refresh=refresh,
                 hear=events.append,
+                give_way=give_way,
             )
+    with _otherwise("unverified", end):
         if changes is None:
             show(collect(events))
-        versions = databases.versions(databases.owners(settings.stack), settings.ca_certificate_path)
-        failure = _verify(settings)
-    except PlatformError as failed:
-        book.finish(told(release, changes, events), outcome="failed", failure=str(failed))
-        raise
-    except BaseException:
-        book.finish(told(release, changes, events), outcome="failed", failure=INTERRUPTED)
-        raise
-    ended = book.finish(
-        told(release, changes, events), outcome="unverified" if failure else "verified", failure=failure, databases=versions
-    )
+        versions, failure = _look(settings)
+    ended = end("unverified" if failure else "verified", failure, databases=versions)
     if failure:
         raise PlatformError(
             f"Release {ended.number} of {settings.stack} runs, but is not verified.",
             why=failure,
-            remedy=f"mend what the checks say, then ./hs deploy {settings.stack}; or ./hs rollback {settings.stack}",
+            remedy=f"mend what the checks say, then {candidate.command}; or ./hs rollback {settings.stack}",
         )
     return ended
+
+
+@contextmanager
+def _otherwise(outcome: Outcome, end: Callable[[Outcome, str], Release]) -> Iterator[None]:
+    """Write down that a release ended like this when the body fails or is interrupted."""
+    try:
+        yield
+    except PlatformError as failed:
+        end(outcome, str(failed))
+        raise
+    except BaseException:
+        end(outcome, INTERRUPTED)
+        raise
+
+
+@contextmanager
+def _or_back(release: Release) -> Iterator[None]:
+    """Say with the way forward of a deploy that failed that there is a way back, too."""
+    try:
+        yield
+    except Stopped:
+        raise  # somebody is on the way back already
+    except PlatformError as failed:
+        back = f"./hs rollback {release.environment}"
+        if release.kind == "deploy" and back not in failed.remedy:
+            failed.remedy = f"{failed.remedy}; or {back}" if failed.remedy else back
+        raise
 
 
 def told(release: Release, changes: Sequence[str] | None, events: Sequence[EngineEvent]) -> Release:
     """The release with what the rollout's events say that it changed, where no preview said it before."""
     return release if changes is not None else release.model_copy(update={"changes": tuple(in_words(collect(events)))})
+
+
+def _look(settings: Settings) -> tuple[Mapping[str, str], str]:
+    """The databases' versions after a rollout, and what keeps it from being verified, or nothing."""
+    versions: Mapping[str, str] = {}
+    try:
+        versions = databases.versions(databases.owners(settings.stack), settings.ca_certificate_path)
+        return versions, _verify(settings)
+    except PlatformError as unseen:
+        return versions, "\n".join(part for part in (unseen.what, unseen.why) if part)
 
 
 def _verify(settings: Settings) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,11 @@ from ops.process import run
 from settings.load import PROJECT, ROOT, is_secret
 
 SALT = "encryptionsalt"
+PINS = "requirements/requirements.txt"
+PLUGIN = re.compile(r"^pulumi(verse)?-([a-z-]+)==([0-9.]+)", re.MULTILINE)
+"""An SDK in the pins; the engine needs the plugin of the same name and version (images/deploy-runner/Dockerfile installs them)."""
+NO_ACQUISITION = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
+"""Where it is `true`, the engine fetches no plugin: https://www.pulumi.com/docs/iac/cli/environment-variables/."""
 
 
 def git(*words: str, root: Path = ROOT, check: bool = True) -> str:
@@ -64,12 +71,16 @@ def files_of(commit: str, root: Path = ROOT) -> Iterator[Path]:
 
 @contextmanager
 def checked_out_aside(commit: str, root: Path = ROOT) -> Iterator[Path]:
-    """A worktree of a commit with its own Python environment; it goes afterwards, and with it whatever a run wrote there."""
+    """A worktree of a commit with its own Python environment; it goes afterwards, and with it whatever a run wrote there.
+
+    Raises InputError when the engine lacks a plugin that the commit pins.
+    """
     commit_of(commit, root)
     folder = Path(tempfile.mkdtemp(prefix="highstreetly-release-"))
     target = folder / "checkout"
     try:
         git("worktree", "add", "--detach", "--quiet", str(target), commit, root=root)
+        require_plugins(commit, target, root)
         run(
             ["sh", target / "requirements" / "environment", target, "requirements", ".venv"],
             what=f"The Python environment of {commit[:12]} could not be made.",
@@ -80,6 +91,35 @@ def checked_out_aside(commit: str, root: Path = ROOT) -> Iterator[Path]:
         git("worktree", "remove", "--force", str(target), root=root, check=False)
         shutil.rmtree(folder, ignore_errors=True)
         git("worktree", "prune", root=root, check=False)
+
+
+def require_plugins(commit: str, folder: Path, today: Path = ROOT) -> None:
+    """Raise InputError when a commit's files in ``folder`` pin other plugins than today's, and the engine neither has nor fetches them."""
+    if os.environ.get(NO_ACQUISITION) != "true":
+        return
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    missing = [
+        (verse, name, version)
+        for verse, name, version in sorted(_plugins(folder) - _plugins(today))
+        if not (home / "plugins" / f"resource-{name}-v{version}").is_dir()
+    ]
+    if missing:
+        install = "; ".join(
+            f"pulumi plugin install resource {name} {version}"
+            + (f" --server github://api.github.com/pulumi{verse}/pulumi-{name}" if verse else "")
+            for verse, name, version in missing
+        )
+        raise InputError(
+            f"The commit {commit[:12]} needs plugins that the engine does not have here; nothing was touched.",
+            why="\n".join(f"{name} {version}" for _, name, version in missing),
+            remedy=f"{install}; then run the same command again (in a runner, which keeps no plugin: from a laptop, see roll-back.md)",
+        )
+
+
+def _plugins(root: Path) -> set[tuple[str, str, str]]:
+    """(`verse` or nothing, name, version) of every plugin that a checkout pins."""
+    path = root / PINS
+    return set(PLUGIN.findall(path.read_text())) if path.is_file() else set()
 
 
 def configuration_of(stack: str, root: Path) -> dict[str, Any]:

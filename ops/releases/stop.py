@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -17,7 +17,15 @@ from ops.state.state import is_running
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 """After this long the engine is interrupted once more, and gives up what it waits for; the next run takes over what that leaves."""
-STOPPED = "The rollout was stopped for a rollback."
+
+
+class Stopped(PlatformError):
+    """A run that ended for a rollback that did not want to wait for it."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__(
+            "The rollout was stopped for a rollback.", why=f"{book.environment} is {book.hold()}", remedy=f"./hs history {book.environment}"
+        )
 
 
 def asks_to_stop(hold: Hold | None, started_at: datetime) -> bool:
@@ -26,32 +34,42 @@ def asks_to_stop(hold: Hold | None, started_at: datetime) -> bool:
 
 
 @contextmanager
-def stoppable(book: Book, started_at: datetime) -> Iterator[None]:
+def stoppable(book: Book, started_at: datetime) -> Iterator[Callable[[], None]]:
     """While the body runs, look for a hold that asks to stop, and interrupt the engine as Ctrl-C would.
 
-    The engine then ends what it has begun with a failure, and writes down what it knows. Raises PlatformError that says who stopped it.
+    The engine then ends what it has begun with a failure, and writes down what it knows. The body is given a function to call where it
+    waits without an engine. Raises Stopped, also out of that function.
     """
-    stopped, done = threading.Event(), threading.Event()
+    asked, stopped, done = threading.Event(), threading.Event(), threading.Event()
 
     def watch() -> None:
+        """Look for a hold until the body is done; interrupt the engine once it runs."""
         while not done.wait(LOOK_SECONDS):
             try:
                 hold = book.hold()
             except PlatformError:
                 continue  # the state does not answer at this moment; the run itself will say so if that lasts
-            if asks_to_stop(hold, started_at) and _interrupt_engine(book):
+            if not asks_to_stop(hold, started_at):
+                continue
+            asked.set()
+            if _interrupt_engine(book):
                 stopped.set()
                 if not done.wait(PATIENCE_SECONDS):
                     _interrupt_engine(book)
                 return
 
+    def give_way() -> None:
+        """Raise Stopped when a hold has asked for it."""
+        if asked.is_set():
+            raise Stopped(book)
+
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield
+        yield give_way
     except PlatformError as failed:
         if stopped.is_set():
-            raise PlatformError(STOPPED, why=f"{book.environment} is {book.hold()}", remedy=f"./hs history {book.environment}") from failed
+            raise Stopped(book) from failed
         raise
     finally:
         done.set()

@@ -27,7 +27,7 @@ class FileState(State):
 
     def keys(self, prefix: str) -> list[str]:
         """The files below a folder."""
-        return sorted(str(path.relative_to(self.folder)) for path in (self.folder / prefix).glob("*") if path.is_file())
+        return sorted(str(path.relative_to(self.folder)) for path in (self.folder / prefix).rglob("*") if path.is_file())
 
     def read(self, key: str) -> bytes | None:
         """A file's content."""

@@ -3,16 +3,22 @@
 The engine writes down each operation before it begins it, and what came of it afterwards (pulumi v3.259.0, pkg/backend/snapshot.go). A run
 that was killed in between leaves the first without the second: the object may be there or not. Where its ID follows from its inputs, it is
 put into the state as if it were there; the refresh that a broken run is followed by looks, and drops it again if it is not.
+
+A replacement is created before what it replaces is deleted. Broken off in between, the old object is still what the state says, and the new
+one would be nobody's: where the provider made up its name, which no later run does again, it is put into the state to be deleted. One
+that its program names by its content is taken over by whichever run makes that content again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 PENDING = "pending_operations"
 CREATING = ("creating", "importing")
+AUTONAMED = "pulumi.com/autonamed"
+"""The annotation of an object whose name the provider made up (pulumi-kubernetes, provider/pkg/metadata/naming.go)."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +68,31 @@ def heal(deployment: Mapping[str, Any]) -> Healed:
     taken, undecided = 0, []
     for operation in deployment.get(PENDING) or []:
         resource, kind = operation["resource"], operation["type"]
+        if resource["urn"] in known and is_replacement(kind, resource, resources):
+            resources.append(_as_if_made(resource) | {"delete": True})
+            taken += 1
+            continue
         if kind not in CREATING or resource["urn"] in known:
             continue  # it is in the state, and the refresh looks at what became of it
         if not resource.get("custom") or str(resource["type"]).startswith("pulumi:providers:"):
             continue  # a component or a connection, which is nothing outside the state
-        if found := id_of(resource):
-            resources.append({**resource, "id": found, "outputs": resource.get("outputs") or resource.get("inputs") or {}})
+        if id_of(resource):
+            resources.append(_as_if_made(resource))
             taken += 1
         elif not resource["type"].startswith(REPEATABLE):
             undecided.append(str(resource["urn"]))
     return Healed({**deployment, "resources": resources, PENDING: []}, taken, tuple(undecided))
+
+
+def is_replacement(kind: str, resource: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an operation was making an object beside the one in the state, under a name that is its own for good."""
+    annotations = ((resource.get("inputs") or {}).get("metadata") or {}).get("annotations") or {}
+    there = {other.get("id") for other in resources if other["type"] == resource["type"]}
+    return kind == "creating" and AUTONAMED in annotations and id_of(resource) not in there
+
+
+def _as_if_made(resource: Mapping[str, Any]) -> dict[str, Any]:
+    return {**resource, "id": id_of(resource), "outputs": resource.get("outputs") or resource.get("inputs") or {}}
 
 
 def id_of(resource: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,6 +20,8 @@ from ops.state.locks import Holder, Lock, judge
 
 POLL_SECONDS = 0.5
 """How often somebody who waits looks whether it is their turn."""
+PROCESSES = Path("/proc")
+"""What each process runs (proc(5))."""
 
 
 class State(ABC):
@@ -72,19 +74,30 @@ class State(ABC):
         """Have the turn on a stack, and the engine's lock free; waits for whoever has either, and tells ``on_wait`` who that is.
 
         The engine's lock of a run that is gone is freed, and ``tell`` is told. Raises PlatformError when one is there of which nothing
-        can be known.
+        can be known. Afterwards nothing is noted of this turn: a lock that is taken later on this host is somebody else's.
         """
         mine = Holder(getpass.getuser(), socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat(timespec="seconds"), purpose)
         with self.hold(stack, mine, lambda holder: on_wait(str(holder or "somebody"))) as earlier:
-            self._free_locks(stack, earlier, on_wait, tell)
-            self.note_holders(stack, [mine])  # not before: killed in between, it would leave a lock of which nobody knows whose it is
-            yield
+            others: Sequence[Holder] = earlier
+            try:
+                self._free_locks(stack, earlier, on_wait, tell)
+                others = []
+                self.note_holders(stack, [mine])  # not before: killed in between, it would leave a lock of which nobody knows whose it is
+                yield
+            finally:
+                self._forget(stack, mine, others)
 
     def locks(self, stack: str) -> list[Lock]:
         """The engine's locks on a stack."""
         keys = [key for key in self.keys(f".pulumi/locks/organization/{self.project}/{stack}/") if key.endswith(".json")]
         found = ((key, self.read(key)) for key in keys)
         return [Lock.read(key, json.loads(content)) for key, content in found if content]
+
+    def _forget(self, stack: str, mine: Holder, others: Sequence[Holder]) -> None:
+        """Take back the note of a turn that ends, unless its engine was killed and left a lock that others may then free."""
+        with suppress(PlatformError):  # the state does not answer: the note stays, as after a kill, and how the run ended is what counts
+            left = any(lock.hostname == mine.host and not is_running(lock.pid) for lock in self.locks(stack))
+            self.note_holders(stack, [*others, mine] if left else others)
 
     def _free_locks(self, stack: str, earlier: Sequence[Holder], on_wait: Callable[[str], None], tell: Callable[[str], None]) -> None:
         while True:
@@ -128,14 +141,20 @@ class State(ABC):
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of this host is a running pulumi; its number may have gone to another program since."""
+    """Whether a process of this host is a running pulumi; its number may have gone to another program since.
+
+    Where the system does not say what a process runs (macOS has no /proc), any process counts: a live lock is never broken.
+    """
     try:
         os.kill(pid, 0)
-        return "pulumi" in Path(f"/proc/{pid}/cmdline").read_text()
+    except ProcessLookupError:
+        return False
     except PermissionError:
         return True
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+    try:
+        return b"pulumi" in (PROCESSES / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # the second: it ended between open and read
+        return not PROCESSES.is_dir()
 
 
 def end_run(stack: str, why: str) -> NoReturn:

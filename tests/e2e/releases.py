@@ -65,11 +65,11 @@ class Platform:
             self.git("tag", tag)
         return self.git("rev-parse", "HEAD")
 
-    def push_image(self, name: str, content: str, *, broken: bool = False) -> str:
-        """Put a version of the reference service into the registry and return its digest; a broken one ends as soon as it starts."""
+    def push_image(self, name: str, content: str, *, instead: str = "") -> str:
+        """Put a version of the reference service into the registry and return its digest; ``instead`` is what it does and not serve."""
         reference = yaml.safe_load(self.estate.local_settings.read_text())["environment"]["images"]["service"]
         lines = [f"FROM {reference}", f"LABEL ly.highstreet.test={content}"]
-        lines += ['ENTRYPOINT ["/service", "check", "tcp", "nowhere.invalid:1", "--timeout", "1s"]'] if broken else []
+        lines += [f"ENTRYPOINT {json.dumps(['/service', *instead.split()])}"] if instead else []
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "Dockerfile").write_text("\n".join(lines) + "\n")
             run(["docker", "build", "--quiet", "--tag", name, folder], env={"DOCKER_BUILDKIT": "0"})

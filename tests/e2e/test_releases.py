@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,11 +20,17 @@ from tests.e2e.releases import Platform, visitors
 from tests.e2e.test_environment import person_address
 from tests.e2e.test_from_outside import send, stripe_event
 from tests.e2e.test_growing import secrets_of
+from tests.e2e.test_why import why
 
 EXPAND = "CREATE TABLE order_note (id uuid PRIMARY KEY, body text NOT NULL);\n"
 CONTRACT = "DROP TABLE order_note;\n"
 ORDERS_NEWEST = "V900"
+ENDS_AT_ONCE = "check tcp nowhere.invalid:1 --timeout 1s"
+NEVER_ANSWERS = "check tcp 192.0.2.1:1 --timeout 600s"
+"""An address that leads nowhere by RFC 5737: the program waits there and serves nobody."""
 CRASH_SECONDS = 90
+ASKED = 2
+"""The rollback before which somebody is asked; the others are told with --yes."""
 BEFORE_THE_NEW_NAME = 3
 """The release whose context `loyalty` is called `rewards` in the next."""
 POINTS_ID = "6f2b7c1e-0000-4000-8000-000000000007"
@@ -116,8 +123,12 @@ def services(platform: Platform) -> dict[str, object]:
 def test_back_to_each_of_them_databases_stay_and_no_visitor_is_turned_away(platform: Platform, outside: Outside) -> None:
     with visitors(outside):
         for number in (3, 2, 1, 0):
-            output = platform.person.types("./hs", "rollback", "kind", "--to", f"kind/1.{number}.0", "--yes")
-            assert "What it has otherwise than what runs" in output
+            words = ("./hs", "rollback", "kind", "--to", f"kind/1.{number}.0")
+            output = platform.person.types(*words, input="y\n") if number == ASKED else platform.person.types(*words, "--yes")
+            assert ("What it has otherwise than what runs" in output) == (number != ASKED)
+            before, question, _ = output.partition("Return kind to release")
+            assert bool(question) == (number == ASKED)
+            assert "This changes" in before, "the engine says it before the question; without one the rollout has said what it did"
             assert "verified" in output
             as_released(platform, outside, number)
             if number == BEFORE_THE_NEW_NAME:
@@ -148,6 +159,13 @@ def test_forward_again_to_the_newest_with_the_database_that_stayed(platform: Pla
     platform.person.types("./hs", "deploy", "--tag", "kind/1.4.0")
     as_released(platform, outside, 4)
     assert platform.history()[0]["databases"]["rewards"] == "1"
+
+
+def test_a_second_tag_for_what_runs_deploys_nothing_and_is_another_name_of_its_release(platform: Platform) -> None:
+    platform.git("tag", "--annotate", "--message", "the same once more", "kind/1.4.1")
+    assert "nothing to do" in platform.person.types("./hs", "deploy", "--tag", "kind/1.4.1")
+    assert (platform.history()[0]["tag"], platform.history()[0]["also"]) == ("kind/1.4.0", ["kind/1.4.1"])
+    assert "No tag of kind is without its release" in platform.person.types("./hs", "reconcile", "kind")
 
 
 def test_the_same_tag_twice_is_nothing_to_do_and_a_moved_or_malformed_one_is_refused(platform: Platform) -> None:
@@ -191,22 +209,42 @@ def test_an_image_that_is_nowhere_is_refused_before_anything_is_touched(platform
 
 def test_a_rollback_stops_a_rollout_that_fails_and_no_visitor_is_turned_away(platform: Platform, outside: Outside) -> None:
     good = platform.image_of("orders-api")
-    platform.push_image("highstreetly/orders-api:1.7.0", "broken", broken=True)
+    platform.push_image("highstreetly/orders-api:1.7.0", "broken", instead=ENDS_AT_ONCE)
     platform.run_image("orders-api", "highstreetly/orders-api:1.7.0")
     platform.commit("a service that ends at once", "kind/1.7.0")
     with visitors(outside):
         words = ["./hs", "deploy", "--tag", "kind/1.7.0"]
         with subprocess.Popen(words, cwd=platform.person.checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as deploy:
             wait_for_a_crash(platform)
+            causes = why(platform.person, "orders-api")["causes"]
             output = platform.person.types("./hs", "rollback", "kind", "--yes")
             said, _ = deploy.communicate(timeout=60)
         assert deploy.returncode == 1
         assert "stopped for a rollback" in said
         assert "verified" in output
+    blamed = [cause["release"] for cause in causes if cause["subject"] == "orders-api"]
+    assert any("(kind/1.7.0" in release and "changed orders-api" in release for release in blamed), causes
     assert platform.image_of("orders-api") == good
     newest, failed = platform.history()[:2]
     assert (newest["kind"], newest["outcome"]) == ("rollback", "verified")
     assert (failed["tag"], failed["outcome"]) == ("kind/1.7.0", "failed")
+    platform.person.types("./hs", "resume", "kind")
+    platform.git("revert", "--no-edit", "HEAD")
+
+
+def test_a_release_that_never_gets_ready_fails_by_itself_and_the_old_version_serves_on(platform: Platform, outside: Outside) -> None:
+    good = platform.image_of("orders-api")
+    platform.person.types("./hs", "up", "kind")  # with its images unpinned the release updates all Deployments at once, as most do
+    platform.push_image("highstreetly/orders-api:1.7.1", "silent", instead=NEVER_ANSWERS)
+    platform.run_image("orders-api", "highstreetly/orders-api:1.7.1")
+    platform.commit("a service that never answers", "kind/1.7.1")
+    with visitors(outside):
+        said = platform.person.types("./hs", "deploy", "--tag", "kind/1.7.1", expect=1)
+        assert "orders-api" in said
+        assert "; or ./hs rollback kind" in said
+        assert (platform.history()[0]["tag"], platform.history()[0]["outcome"]) == ("kind/1.7.1", "failed")
+        assert "verified" in platform.person.types("./hs", "rollback", "kind", "--yes")
+    assert platform.image_of("orders-api") == good
     platform.person.types("./hs", "resume", "kind")
     platform.git("revert", "--no-edit", "HEAD")
 
@@ -234,6 +272,16 @@ def test_a_contract_step_lets_nobody_back_and_says_how_to_go_on(platform: Platfo
     assert "go forward" in refused
     assert platform.history() == before
     assert "is no longer held" not in platform.person.types("./hs", "resume", "kind")
+
+
+def test_what_a_release_found_is_in_the_backups_where_its_dumps_are_gone(platform: Platform, tmp_path: Path) -> None:
+    newest = platform.history()[0]
+    assert newest["started_at"] < newest["databases_at"] < newest["finished_at"]
+    words = ("./hs", "restore", "kind", "--from", str(newest["number"]), "--context", "orders", "--dry-run")
+    assert "becomes the dump kind_orders.dump" in platform.person.types(*words)
+    as_after_a_runner = platform.person.types(*words, env={**os.environ, "HS_DUMPS": str(tmp_path)})
+    assert f"before it migrated, at {newest['databases_at']}" in " ".join(as_after_a_runner.split())
+    assert "becomes its state of" in as_after_a_runner
 
 
 def names_of_databases(platform: Platform) -> set[str]:

@@ -15,7 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from settings import Settings, load_stack
+from settings.load import ROOT
 from settings.public import PublicHost, Route
+from tests.unit.conftest import SECRETS
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -88,3 +91,9 @@ def home(tmp_path: Path) -> Path:
     path = tmp_path / "home"
     path.mkdir()
     return path
+
+
+@pytest.fixture(scope="session")
+def settings(local_settings: Path) -> Settings:
+    """The laptop's environment."""
+    return load_stack("kind", ROOT, SECRETS | {"HIGHSTREETLY_LOCAL_SETTINGS": str(local_settings)})

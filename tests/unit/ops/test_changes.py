@@ -137,9 +137,9 @@ def test_what_changes_nothing_and_what_is_no_object_is_left_out() -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "[secret]", {"a": [SECRET]}])
 def test_a_secret_is_never_shown(secret: object) -> None:
-    old, new = {"name": "x", "token": "before"}, {"name": "x", "token": secret}
-    found = collect([planned("update", "Thing", "x", old=old, new=new, paths=("token",))])
-    assert in_words(found) == ["x: Thing is changed (token before → (secret))"]
+    old, new = {"name": "x", "part": "before"}, {"name": "x", "part": secret}
+    found = collect([planned("update", "Thing", "x", old=old, new=new, paths=("part",))])
+    assert in_words(found) == ["x: Thing is changed (part before → (secret))"]
 
 
 def test_nothing_of_a_secret_s_data_and_of_a_password_is_shown_even_when_it_is_plain() -> None:

@@ -53,8 +53,8 @@ def test_the_engine_ends_with_the_process_that_started_it(folder: Path, how: sig
     wait_for(lambda: not is_there(engine))
 
 
-@pytest.mark.parametrize(("seconds", "times", "code"), [("0.5", 1, -signal.SIGINT), ("5", 2, 130)])
-def test_ctrl_c_lets_the_engine_end_what_it_has_begun_and_a_second_one_kills_it(folder: Path, seconds: str, times: int, code: int) -> None:
+@pytest.mark.parametrize(("seconds", "times"), [("0.5", 1), ("5", 2)])
+def test_ctrl_c_lets_the_engine_end_what_it_has_begun_and_a_second_one_kills_it(folder: Path, seconds: str, times: int) -> None:
     words = [sys.executable, "-c", STARTER, str(folder), "trap", seconds]
     with subprocess.Popen(words, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True) as starter:
         assert starter.stderr
@@ -63,7 +63,7 @@ def test_ctrl_c_lets_the_engine_end_what_it_has_begun_and_a_second_one_kills_it(
         assert "Stopping" in starter.stderr.readline()
         if times == 2:
             starter.send_signal(signal.SIGINT)
-        assert starter.wait(LONG_SECONDS) == code
+        assert starter.wait(LONG_SECONDS) == -signal.SIGINT
         assert (folder / "ended").exists() == (times == 1)
         wait_for(lambda: not is_there(int((folder / "pid").read_text())))
 

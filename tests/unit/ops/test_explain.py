@@ -30,6 +30,7 @@ Migration checksum mismatch for migration version 1
 -> Applied to database : 1
 -> Resolved locally    : 2
 """.splitlines()
+AGAIN = "./hs deploy kind"
 CRASHED: dict[str, Any] = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 1}}}
 
 
@@ -48,7 +49,7 @@ def silent(_pod: str, _name: str, _previous: bool) -> list[str]:
 
 def only(pods: list[dict[str, Any]], *lines: str, events: list[dict[str, Any]] | None = None) -> Finding:
     """The one finding about pods whose containers wrote these lines."""
-    [found] = explain(pods, events or [], lambda *_: list(lines))
+    [found] = explain(pods, events or [], lambda *_: list(lines), AGAIN)
     return found
 
 
@@ -145,11 +146,20 @@ def test_a_failed_migration_names_script_line_and_sql_error() -> None:
     found = only([failed], *FLYWAY_SQL_ERROR)
     assert found.cause == 'the script V3__broken.sql failed at line 2: column "amuont" does not exist'
     assert found.cause == sql_failure(FLYWAY_SQL_ERROR)
-    assert remedy_for("kind", [found.cause]) == "correct the script, then ./hs up kind"
+    assert remedy_for([found], AGAIN) == f"{AGAIN}, after the script is corrected"
 
 
-def test_an_edited_script_is_named_by_its_version() -> None:
+def test_an_edited_script_is_named_by_its_version_and_is_to_be_restored() -> None:
+    ended = container("flyway", state={"terminated": {"exitCode": 1}})
+    found = only([pod("orders-migration-1", "orders-migration", "migration", phase="Failed", containerStatuses=[ended])], *FLYWAY_CHECKSUM)
+    assert remedy_for([found], AGAIN) == f"{AGAIN}, after the script is restored and the change put into a new one"
     assert sql_failure(FLYWAY_CHECKSUM) == "the script of version 1 was edited after it had been applied (its checksum differs)"
+
+
+def test_the_remedy_is_what_comes_next_for_the_first_cause_and_then_the_same_command() -> None:
+    crashed = only([pod(phase="Running", containerStatuses=[container(**CRASHED)])])
+    assert remedy_for([crashed], AGAIN) == f"./hs logs orders-api --environment kind --lines 200; with the cause mended, {AGAIN}"
+    assert remedy_for([], AGAIN) == f"mend the cause, then {AGAIN}"
 
 
 def test_warnings_are_the_pod_s_own_latest_and_each_once() -> None:

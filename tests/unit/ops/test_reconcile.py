@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from ops.errors import InputError, PlatformError
 from ops.reconcile import TagAt, missing, reconcile, tags_of
-from ops.releases.book import Book, Hold
+from ops.releases.book import BROKE_OFF, Book, Hold
 from ops.releases.record import Release
 from ops.state import State, open_state
 from ops.tags import parse_tag
@@ -40,6 +42,23 @@ def test_a_tag_with_its_release_is_left_alone() -> None:
 @pytest.mark.parametrize("outcome", ["running", "failed", "unverified"])
 def test_a_release_that_did_not_go_well_is_not_begun_again(outcome: str) -> None:
     assert actions([tag("test/1.1.0", 59)], [release(1, outcome)]) == []
+
+
+def test_a_release_whose_run_was_killed_is_begun_again_unless_something_came_after_it() -> None:
+    broken = release(2, "failed", failure=BROKE_OFF)
+    tags = [tag("test/1.1.0", 59), tag("test/1.2.0", 119)]
+    assert actions(tags, [release(1), broken]) == [("test/1.2.0", "deploy")]
+    assert "its release 2 broke off" in str(missing(tags, {"test": [release(1), broken]}, {})[0])
+    assert actions(tags, [release(1), broken], HOLD) == [("test/1.2.0", "held")]
+    assert actions([*tags, tag("test/1.3.0", 150)], [release(1), broken]) == [("test/1.3.0", "deploy")]
+    assert actions(tags, [release(1), broken, release(3, "failed", commit=broken.commit, tag=broken.tag)]) == []
+    assert actions(tags, [release(1), broken, back(3, to=1)]) == []
+    assert actions(tags, [release(1), back(2, to=1, outcome="failed").model_copy(update={"failure": BROKE_OFF})]) == []
+    assert actions([tags[0], tag("test/1.2.0", 119, commit="f" * 40)], [release(1), broken]) == [("test/1.2.0", "moved")]
+
+
+def test_another_tag_for_what_was_released_has_its_release() -> None:
+    assert actions([tag("test/1.1.0", 59), tag("test/2.1.0", 100)], [release(1, also=("test/2.1.0",))]) == []
 
 
 def test_four_tags_at_once_give_one_deploy_of_the_newest_and_name_the_others_oldest_first() -> None:
@@ -149,6 +168,30 @@ def test_a_refused_deploy_keeps_no_other_environment_from_its_own(checkout: Path
     with pytest.raises(PlatformError, match=r"Not deployed: live/1\.0\.0"):
         reconcile(ENVIRONMENTS, deploy, checkout)
     assert deployed == ["test/1.0.0"]
+
+
+def test_a_run_that_is_gone_is_seen_by_having_its_turn_and_one_at_work_is_waited_for(checkout: Path, state: State) -> None:
+    make_tag(checkout, "--annotate", "--message", "x", "test/1.0.0")
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=checkout, check=True, capture_output=True, text=True).stdout.strip()
+    book = Book(state, "test")
+    book.begin(release(0, "running", tag="test/1.0.0", commit=commit, finished_at=None))
+    deployed: list[str] = []
+    reconcile(["test"], lambda environment, tag: deployed.append(f"{environment} gets {tag}"), checkout)
+    assert deployed == ["test gets test/1.0.0"]
+    running = book.begin(release(0, "running", tag="test/1.0.0", commit=commit, finished_at=None))
+    begun = threading.Event()
+
+    def work() -> None:
+        with open_state(os.environ["PULUMI_BACKEND_URL"]).turn("test", "deploy", pytest.fail, pytest.fail):
+            begun.set()
+            time.sleep(0.3)  # long enough for the other to wait
+            book.finish(running, outcome="verified")
+
+    at_work = threading.Thread(target=work)
+    at_work.start()
+    assert begun.wait(10)
+    reconcile(["test"], lambda environment, tag: pytest.fail(f"{environment} got {tag}"), checkout)
+    at_work.join()
 
 
 def test_a_held_environment_is_not_deployed(checkout: Path, state: State) -> None:

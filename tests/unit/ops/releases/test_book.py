@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -86,9 +87,8 @@ def test_a_run_is_stopped_by_the_signal_of_ctrl_c_and_says_by_whom(book: Book, t
         lock = tmp_path / ".pulumi" / "locks" / "organization" / "highstreetly" / "test" / "a.json"
         lock.parent.mkdir(parents=True)
         lock.write_text(json.dumps({"pid": engine.pid, "username": "me", "hostname": socket.gethostname(), "timestamp": ""}))
-        with pytest.raises(PlatformError) as stopped:
+        with pytest.raises(stop.Stopped) as stopped:
             fail_once_interrupted(book, engine)
-    assert stopped.value.what == stop.STOPPED
     assert "rolled back to release 7" in stopped.value.why
 
 
@@ -97,6 +97,21 @@ def fail_once_interrupted(book: Book, engine: subprocess.Popen[bytes]) -> None:
         book.set_hold("rolled back to release 7", stop=True)
         assert engine.wait(timeout=10) in (-signal.SIGINT, 1)
         raise PlatformError("the engine ended with a failure")
+
+
+def test_a_run_that_waits_without_an_engine_gives_way_where_it_asks(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stop, "LOOK_SECONDS", 0.01)
+    with pytest.raises(stop.Stopped, match="for a rollback"):
+        give_way_once_held(book)
+
+
+def give_way_once_held(book: Book) -> None:
+    with stop.stoppable(book, datetime.now(UTC) - timedelta(seconds=5)) as give_way:
+        give_way()
+        book.set_hold("rolled back to release 7", stop=True)
+        for _ in range(1000):
+            time.sleep(0.01)
+            give_way()
 
 
 def test_a_failure_without_a_hold_stays_what_it_was(book: Book) -> None:

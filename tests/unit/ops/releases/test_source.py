@@ -90,6 +90,27 @@ def test_the_worktree_goes_also_when_the_run_in_it_fails(repository: Path) -> No
     assert git(repository, "worktree", "list").count("\n") == 0
 
 
+def test_other_plugins_than_todays_must_be_there_where_the_engine_fetches_none(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = "requirements/requirements.txt"
+    commit(repository, {pins: "pulumi==3.1.0 \\\npulumi-random==4.1.0 \\\npulumi-rabbitmq==3.5.3 \\\npulumiverse-esxi-native==0.9.0 \\\n"})
+    commit(repository, {pins: "pulumi==3.2.0 \\\npulumi-random==4.2.0 \\\npulumi-rabbitmq==3.5.3 \\\npulumiverse-esxi-native==1.0.0 \\\n"})
+    with source.checked_out_aside("HEAD~1", repository):
+        pass
+    monkeypatch.setenv("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    with pytest.raises(InputError) as refused, source.checked_out_aside("HEAD~1", repository):
+        pytest.fail("the engine has not got what it needs")
+    assert refused.value.why == "random 4.1.0\nesxi-native 0.9.0"
+    assert "pulumi plugin install resource random 4.1.0; " in refused.value.remedy
+    assert "esxi-native 0.9.0 --server github://api.github.com/pulumiverse/pulumi-esxi-native; then" in refused.value.remedy
+    for name in ("random-v4.1.0", "esxi-native-v0.9.0"):
+        (tmp_path / "plugins" / f"resource-{name}").mkdir(parents=True)
+    with source.checked_out_aside("HEAD~1", repository):
+        pass
+
+
 def test_a_configuration_is_recorded_without_secrets_encrypted_or_not(repository: Path) -> None:
     assert source.configuration_of("test", repository) == {"highstreetly:environment": {"replicas": 2}}
 

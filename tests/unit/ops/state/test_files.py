@@ -15,6 +15,8 @@ import pytest
 
 from ops.errors import InputError, PlatformError
 from ops.state import State, open_state
+from ops.state.locks import Holder
+from ops.state.state import is_running
 
 STACK = "kind"
 GONE = 4_194_304 + 1
@@ -120,11 +122,50 @@ def test_two_have_the_turn_one_after_the_other_and_the_second_is_told_whom_it_wa
             assert "deploy kind/1.0.0" in waited[0]
 
 
+def noted(folder: Path) -> Path:
+    """The note of a killed turn of another host, at the place where a turn was."""
+    turn = next((folder / ".highstreetly" / "turns").iterdir())
+    turn.write_text(json.dumps([Holder("ada", "runner-1", 1, "2026-11-23T02:59:00+00:00", "deploy").as_document()]))
+    return turn
+
+
+def test_nothing_is_noted_of_a_turn_that_ended_so_that_a_later_lock_of_its_host_is_respected(state: State, tmp_path: Path) -> None:
+    told_in_a_turn(state)
+    with pytest.raises(KeyboardInterrupt), state.turn(STACK, "test", pytest.fail, pytest.fail):
+        raise KeyboardInterrupt
+    turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
+    assert json.loads(turn.read_text()) == []
+
+
+def test_the_note_of_a_turn_stays_where_its_killed_engine_left_a_lock(state: State, tmp_path: Path) -> None:
+    with state.turn(STACK, "test", pytest.fail, pytest.fail):
+        lock(tmp_path)
+    turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
+    assert [found["host"] for found in json.loads(turn.read_text())] == [socket.gethostname()]
+
+
+def test_a_lock_that_somebody_alive_took_meanwhile_is_not_noted_as_this_turn_s(state: State, tmp_path: Path) -> None:
+    program = "import time; print('ready', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, "pulumi"], stdout=subprocess.PIPE, text=True) as by_hand:
+        assert by_hand.stdout
+        assert by_hand.stdout.readline() == "ready\n"
+        with state.turn(STACK, "test", pytest.fail, pytest.fail):
+            path = lock(tmp_path, pid=by_hand.pid)
+        by_hand.kill()
+    assert json.loads(next((tmp_path / ".highstreetly" / "turns").iterdir()).read_text()) == []
+    assert path.exists()
+
+
+def test_where_no_system_says_what_a_process_runs_it_counts_as_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_running(os.getppid())
+    monkeypatch.setattr("ops.state.state.PROCESSES", tmp_path / "proc")
+    assert is_running(os.getppid())
+    assert not is_running(GONE)
+
+
 def test_a_lock_of_another_host_is_freed_when_the_turn_it_was_taken_in_is_over(state: State, tmp_path: Path) -> None:
     told_in_a_turn(state)
-    turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
-    (holder,) = json.loads(turn.read_text())
-    turn.write_text(json.dumps([holder | {"host": "runner-1", "since": "2026-11-23T02:59:00+00:00"}]))
+    noted(tmp_path)
     path = lock(tmp_path, hostname="runner-1")
     assert len(told_in_a_turn(state)) == 1
     assert not path.exists()
@@ -132,17 +173,14 @@ def test_a_lock_of_another_host_is_freed_when_the_turn_it_was_taken_in_is_over(s
 
 def test_a_holder_that_could_not_free_a_lock_leaves_the_record_of_whose_it_is(state: State, tmp_path: Path) -> None:
     told_in_a_turn(state)
-    turn = next((tmp_path / ".highstreetly" / "turns").iterdir())
-    (holder,) = json.loads(turn.read_text())
-    earlier = holder | {"host": "runner-1", "since": "2026-11-23T02:59:00+00:00"}
-    turn.write_text(json.dumps([earlier]))
+    turn = noted(tmp_path)
     path = lock(tmp_path, hostname="runner-2")
     with pytest.raises(PlatformError):
         told_in_a_turn(state)
-    assert [found["host"] for found in json.loads(turn.read_text())] == ["runner-1", socket.gethostname()]
+    assert [found["host"] for found in json.loads(turn.read_text())] == ["runner-1"]
     path.unlink()
     told_in_a_turn(state)
-    assert [found["host"] for found in json.loads(turn.read_text())] == [socket.gethostname()]
+    assert json.loads(turn.read_text()) == []
 
 
 def state_folder(state: State) -> Path:

@@ -70,5 +70,34 @@ def test_an_object_that_is_in_the_state_stays_there_once(operation: str) -> None
     assert (healed.taken_over, healed.undecided) == (0, ())
 
 
+def secret(name: str, *, autonamed: bool = True) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "namespace": "kind"}
+    if autonamed:
+        metadata["annotations"] = {"pulumi.com/autonamed": "true"}
+    return resource("kubernetes:core/v1:Secret", {"metadata": metadata}, "orders-database")
+
+
+def test_a_replacement_that_may_be_there_beside_the_old_object_is_deleted_by_the_next_run() -> None:
+    old = {**secret("orders-database-1a2b"), "id": "kind/orders-database-1a2b"}
+    healed = heal(pending("creating", secret("orders-database-3c4d"), old))
+    kept, added = healed.deployment["resources"]
+    assert kept == old
+    assert (added["id"], added["delete"], added["urn"]) == ("kind/orders-database-3c4d", True, old["urn"])
+    assert (healed.taken_over, healed.undecided) == (1, ())
+
+
+@pytest.mark.parametrize("there", ["live", "to be deleted already"])
+def test_a_replacement_that_the_state_knows_is_not_deleted_for_it(there: str) -> None:
+    old = {**secret("orders-database-1a2b"), "id": "kind/orders-database-1a2b"}
+    new = {**secret("orders-database-3c4d"), "id": "kind/orders-database-3c4d", "delete": there != "live"}
+    healed = heal(pending("creating", secret("orders-database-3c4d"), old, new))
+    assert healed.deployment["resources"] == [old, new]
+
+
+def test_a_replacement_that_is_named_by_its_content_is_left_to_the_run_that_makes_it_again() -> None:
+    old = {**secret("orders-migration-1a2b", autonamed=False), "id": "kind/orders-migration-1a2b"}
+    assert heal(pending("creating", secret("orders-migration-3c4d", autonamed=False), old)).deployment["resources"] == [old]
+
+
 def test_a_whole_state_is_left_as_it_is() -> None:
     assert heal({"resources": []}).deployment == {"resources": [], "pending_operations": []}
