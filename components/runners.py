@@ -55,7 +55,7 @@ class Runners(pulumi.ComponentResource):
 
     - the runners' namespace under Pod Security `restricted`: nobody connects to a runner, and a runner to the named ports only
     - Deployer of each environment
-    - where there is a repository: actions-runner-controller in a namespace of its own, with rights in these two namespaces alone
+    - where they register at GitHub: actions-runner-controller in a namespace of its own, with rights in these two namespaces alone
     - then for each environment a scale set, which follows the controller and goes before it, since the controller deregisters it at
       GitHub; and a Secret with what its runners sign in with
     """
@@ -144,6 +144,7 @@ def scale_set_values(settings: RunnersSettings, environment: str) -> dict[str, A
     return {
         "githubConfigUrl": settings.github_config_url,
         "githubConfigSecret": GITHUB_APP,
+        "runnerGroup": settings.group,
         "runnerScaleSetName": scale_set(environment),
         "controllerServiceAccount": {"namespace": CONTROLLER_NAMESPACE, "name": CONTROLLER},
         "minRunners": numbers.min_runners,

@@ -1,6 +1,7 @@
-"""What a push means: the refs it changed, and the event that GitHub makes of each tag.
+"""What a push means: the refs it changed, and the event that GitHub makes of each tag; and the event of a workflow's schedule.
 
-The event is the `push` of docs.github.com's webhook events and payloads, with the fields that a workflow reads.
+They are the `push` of docs.github.com's webhook events and payloads and the `schedule` of its events that trigger workflows, with the
+fields that a workflow reads.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ MOST_TAGS = 3
 """More tags than these pushed at once make no event at all (docs.github.com, events that trigger workflows, push)."""
 REPOSITORY = "highstreetly/platform"
 DEFAULT_BRANCH = "main"
+CLOCK = "github-actions"
+"""Who sends what nobody sent."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,6 @@ def pushed_tags(updates: Sequence[Update]) -> list[Update]:
 
 def push_event(update: Update, commit: str, message: str, pusher: str) -> dict[str, Any]:
     """The event of a pushed tag; ``commit`` is what the tag leads to, also where the tag is an object of its own."""
-    owner, _, name = REPOSITORY.partition("/")
     return {
         "ref": update.ref,
         "before": update.old,
@@ -57,15 +59,31 @@ def push_event(update: Update, commit: str, message: str, pusher: str) -> dict[s
         "base_ref": None,
         "commits": [],
         "head_commit": {"id": commit, "message": message},
-        "repository": {
-            "name": name,
-            "full_name": REPOSITORY,
-            "default_branch": DEFAULT_BRANCH,
-            "owner": {"login": owner, "name": owner},
-        },
+        "repository": _repository(),
         "pusher": {"name": pusher},
         "sender": {"login": pusher},
     }
 
 
-__all__ = ["DEFAULT_BRANCH", "MOST_TAGS", "REPOSITORY", "TAGS", "ZEROS", "Update", "push_event", "pushed_tags", "read_updates"]
+def schedule_event(cron: str) -> dict[str, Any]:
+    """The event of the schedule ``cron``; it has no ref, because what runs is always the default branch."""
+    return {"schedule": cron, "repository": _repository(), "sender": {"login": CLOCK}}
+
+
+def _repository() -> dict[str, Any]:
+    owner, _, name = REPOSITORY.partition("/")
+    return {"name": name, "full_name": REPOSITORY, "default_branch": DEFAULT_BRANCH, "owner": {"login": owner, "name": owner}}
+
+
+__all__ = [
+    "DEFAULT_BRANCH",
+    "MOST_TAGS",
+    "REPOSITORY",
+    "TAGS",
+    "ZEROS",
+    "Update",
+    "push_event",
+    "pushed_tags",
+    "read_updates",
+    "schedule_event",
+]

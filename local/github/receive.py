@@ -14,6 +14,8 @@ from local.github.filters import starts
 from ops.process import run as run_program
 
 WORKFLOW = ".github/workflows/deploy.yml"
+ENVIRONMENT = "highstreetly:environment:"
+"""What the stack file of an environment says, and no other."""
 RUNS = "refs/runs"
 """A run's commit stays in the repository under this name, also when its tag moves on."""
 
@@ -39,10 +41,16 @@ def _start(repository: Path, update: Update) -> str:
         return f"{update.tag}: {WORKFLOW} is not valid: {invalid}"
     message = _git(repository, "show", "--no-patch", "--format=%B", commit).strip()
     event = push_event(update, commit, message, os.environ.get("GITHUB_ACTOR") or getpass.getuser())
-    named = update.tag.partition("/")[0]
-    environment = named if runner.is_described(repository / "runners", named) else runner.HOSTED
-    run = runs.enqueue(repository, environment, event)
+    environment = _environment(repository, commit, update.tag)
+    run = runs.enqueue(repository, runs.Run(environment=environment, tag=update.tag, commit=commit, workflow=WORKFLOW), event)
     return f"{update.tag}: run {run.number} of {environment}, log {runs.folder_of(repository, run.number) / runs.LOG}"
+
+
+def _environment(repository: Path, commit: str, tag: str) -> str:
+    """The environment that a tag names; runner.HOSTED where its commit has none by the name. Its run fails where it has no runner."""
+    named = tag.partition("/")[0]
+    stack = _git(repository, "show", f"{commit}:Pulumi.{named}.yaml")
+    return named if ENVIRONMENT in stack else runner.HOSTED
 
 
 def _git(repository: Path, *words: str) -> str:

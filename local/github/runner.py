@@ -39,7 +39,7 @@ def ensure(runners: Path, environment: str, variables: Mapping[str, str], files:
     ]})  # fmt: skip
     runners.mkdir(exist_ok=True)
     (runners / f"{environment}.json").write_text(json.dumps(pod(environment), indent=1) + "\n")
-    run([*KUBECTL, "delete", "pods", "--selector", f"{ENVIRONMENT_LABEL}={environment},{STATE_LABEL}={IDLE}", "--wait"])
+    run([*KUBECTL, "delete", "pods", "--selector", waiting(environment), "--wait"])
     _start(runners, environment)
 
 
@@ -50,7 +50,10 @@ def claim(runners: Path, environment: str) -> str:
     Raises PlatformError for an environment without a runner, and when the pod does not start.
     """
     if not is_described(runners, environment):
-        raise PlatformError(f"No runner answers to {label(environment)}.", remedy="name an environment in the tag that has a runner")
+        raise PlatformError(
+            f"No runner answers to {label(environment)}.",
+            remedy="push a tag of an environment that has one; ./hs github starts that of dev",
+        )
     found = json.loads(run([*KUBECTL, "get", "pods", "--selector", f"{ENVIRONMENT_LABEL}={environment}", "--output", "json"]).stdout)
     living = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
     idle = [
@@ -82,6 +85,11 @@ def remove(runners: Path, environment: str) -> None:
 def label(environment: str) -> str:
     """What a workflow's `runs-on` says to be run by the runner of an environment."""
     return HOSTED if environment == HOSTED else f"highstreetly-{environment}"
+
+
+def waiting(environment: str) -> str:
+    """The label selector of the environment's pods that wait for a run."""
+    return f"{ENVIRONMENT_LABEL}={environment},{STATE_LABEL}={IDLE}"
 
 
 def is_described(runners: Path, environment: str) -> bool:
@@ -177,4 +185,5 @@ __all__ = [
     "pod",
     "remove",
     "renew",
+    "waiting",
 ]

@@ -1,4 +1,4 @@
-"""The workflow runs of pushed tags: a folder each, in the order in which they came, one at a time for each environment.
+"""The workflow runs of pushed tags and of schedules: a folder each, in the order in which they came, one at a time for each environment.
 
 `concurrency` is nothing to act, so the order is kept here: a run waits until every earlier one of its environment has ended. Its process
 holds a lock from before anybody can see the run until it ends, however it ends, so nobody waits for one that was killed.
@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,12 +30,17 @@ LOCK, RECORD, EVENT, LOG = "process", "run.json", "event.json", "log"
 class Run:
     """One run of the workflow, as its record says; times are seconds since the epoch."""
 
-    number: int
+    number: int = 0
+    """Counted from 1 once it is written down."""
     environment: str
     """The tag's; runner.HOSTED for a tag of none."""
     tag: str
+    """Empty for a run that a schedule started."""
     commit: str
-    pushed: float
+    workflow: str = ".github/workflows/deploy.yml"
+    trigger: str = "push"
+    """The event's name: push, or schedule."""
+    pushed: float = field(default_factory=time.time)
     started: float | None = None
     """When its pod took it."""
     first_step: float | None = None
@@ -44,7 +49,7 @@ class Run:
     exit_code: int | None = None
     """Of act: 0 when every job succeeded. None while it runs, and for ever when its process was killed."""
     problem: str = ""
-    """Why no pod could take it."""
+    """Why nothing of it ran."""
 
 
 def folder_of(repository: Path, number: int) -> Path:
@@ -71,21 +76,14 @@ def every(repository: Path) -> list[Run]:
     return [read(folder_of(repository, number)) for number in numbers]
 
 
-def enqueue(repository: Path, environment: str, event: Mapping[str, Any], program: Sequence[str] | None = None) -> Run:
-    """Write down a run for an event and start the process that executes it once its turn comes; returns at once."""
+def enqueue(repository: Path, asked: Run, event: Mapping[str, Any], program: Sequence[str] | None = None) -> Run:
+    """Write a run down, with its number, and start the process that executes it once its turn comes; returns at once."""
     (repository / "runs").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".new-", dir=repository / "runs"))
-    run = Run(
-        number=1,
-        environment=environment,
-        tag=str(event["ref"]).removeprefix("refs/tags/"),
-        commit=str(event["after"]),
-        pushed=time.time(),
-    )
     (folder / EVENT).write_text(json.dumps(event, indent=1) + "\n")
     with (folder / LOCK).open("w") as lock, _alone(repository):
         fcntl.flock(lock, fcntl.LOCK_EX)
-        run = write(folder, replace(run, number=max((other.number for other in every(repository)), default=0) + 1))
+        run = write(folder, replace(asked, number=max((other.number for other in every(repository)), default=0) + 1))
         folder = folder.rename(folder_of(repository, run.number))
         process = subprocess.Popen(
             [*(program or [sys.executable, "-m", WORK]), str(repository), str(run.number)],

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from local.github import runner, runs
-from local.github.receive import RUNS, WORKFLOW
+from local.github.receive import RUNS
 from ops.errors import PlatformError
 from ops.process import run as run_program
 
@@ -21,8 +21,8 @@ SCRIPTS = [Path(__file__).parent / "pod" / name for name in ("run-workflow", "ba
 UNPACK = 'set -e; mkdir "$HOME/run"; cd "$HOME/run"; tar -x; exec ./run-workflow "$@"'
 FIRST_STEP = "⭐ Run Main"
 """What act says before a workflow's own step."""
-NOBODY_TOOK_IT = 125
-"""The exit code of a run that no pod could take."""
+NOTHING_RAN = 125
+"""The exit code of a run that no pod could take, or of which no job was for its pod."""
 
 
 def work(repository: Path, number: int) -> None:
@@ -30,26 +30,44 @@ def work(repository: Path, number: int) -> None:
     folder = runs.folder_of(repository, number)
     run = runs.read(folder)
     runs.wait_for_turn(repository, run)
-    git = ["git", "-C", str(repository)]
     pods = repository / "runners"
     try:
-        run_program([*git, "update-ref", f"{RUNS}/{number}", run.commit])
+        run_program(["git", "-C", repository, "update-ref", f"{RUNS}/{number}", run.commit])
         pod = runner.claim(pods, run.environment)
         run = runs.write(folder, replace(run, started=time.time()))
         try:
             code = _execute(repository, folder, run, pod)
+            runs.write(folder, replace(_require_a_step(runs.read(folder), code), ended=time.time(), exit_code=code))
         finally:
-            runner.renew(pods, run.environment, pod)
-        runs.write(folder, replace(runs.read(folder), ended=time.time(), exit_code=code))
+            _renew(pods, run, pod)
     except PlatformError as problem:
         _log(str(problem), run.pushed)
-        runs.write(folder, replace(runs.read(folder), ended=time.time(), exit_code=NOBODY_TOOK_IT, problem=str(problem)))
+        runs.write(folder, replace(runs.read(folder), ended=time.time(), exit_code=NOTHING_RAN, problem=str(problem)))
+
+
+def _renew(pods: Path, run: runs.Run, pod: str) -> None:
+    """Have a fresh runner wait. Where none can be had, this run is what it was, and the next one starts its own."""
+    try:
+        runner.renew(pods, run.environment, pod)
+    except PlatformError as problem:
+        _log(f"The next runner could not be started. {problem}", run.pushed)
+
+
+def _require_a_step(run: runs.Run, code: int) -> runs.Run:
+    """Raise PlatformError for a run that act calls a success although it skipped every job: none is for the label of the runner."""
+    if code == 0 and run.first_step is None:
+        raise PlatformError(
+            f"No job of {run.workflow} ran.",
+            why=f"None of them is for the runner {runner.label(run.environment)}{run.tag and f' and the tag {run.tag}'}.",
+            remedy=f"give {run.workflow} a job for the environment",
+        )
+    return run
 
 
 def _execute(repository: Path, folder: Path, run: runs.Run, pod: str) -> int:
     """Have the pod run the workflow; returns act's exit code."""
-    actor = json.loads((folder / runs.EVENT).read_text())["pusher"]["name"]
-    words = [runner.label(run.environment), str(run.number), run.commit, actor, WORKFLOW]
+    actor = json.loads((folder / runs.EVENT).read_text())["sender"]["login"]
+    words = [runner.label(run.environment), str(run.number), run.commit, actor, run.workflow, run.trigger]
     command = [*runner.KUBECTL, "exec", "--stdin", pod, "--", "sh", "-c", UNPACK, "run-workflow", *words]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdin is not None

@@ -1,4 +1,4 @@
-"""What needs a second node: a cluster of its own beside the trial estate, last of all tests, so that it slows no other down."""
+"""What needs a second node: a cluster of its own beside the trial estate."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def pulumi(person: Person, estate: Estate, tmp_path_factory: pytest.TempPathFact
     charts = {name.removeprefix("gha-runner-"): str(path) for name, path in ensure_runner_charts(toolchain).items()}
     version = toolchain.pins["actions-runner-controller"].version
     runners = {
-        "github_config_url": "https://github.com/highstreetly/platform",
+        "github_config_url": "https://github.com/highstreetly",
         "environments": {ENVIRONMENT: {"min_runners": 1}},
         "charts": {"controller": charts["scale-set-controller"], "scale_set": charts["scale-set"], "version": version},
     }
@@ -88,7 +88,8 @@ def test_the_controller_takes_the_scale_set_and_goes_to_github_with_it(estate: E
         kubectl(estate, "--namespace", "arc-runners", "get", "autoscalingrunnersets", SCALE_SET, "--output", "json")
     )
     spec = found["spec"]
-    assert (spec["minRunners"], spec["maxRunners"], spec["githubConfigSecret"]) == (1, 2, "github-app")
+    assert (spec["minRunners"], spec["maxRunners"], spec["githubConfigSecret"]) == (1, 6, "github-app")
+    assert spec["runnerGroup"] == "highstreetly-platform"
     assert spec["template"]["spec"]["serviceAccountName"] == f"deployer-{ENVIRONMENT}"
     deadline = time.monotonic() + ASKED_SECONDS
     while "api.github.com/app/installations/12345/access_tokens" not in (log := controller_log(estate)):

@@ -38,7 +38,7 @@ def secrets(cluster: Recorder) -> dict[str, dict[str, str]]:
 
 def settings(**changes: Any) -> Runners:
     return Runners.model_validate(
-        {"github_config_url": "https://github.com/highstreetly/platform", "environments": {"live": {"min_runners": 1}, "dev": {}}} | changes
+        {"github_config_url": "https://github.com/highstreetly", "environments": {"live": {"min_runners": 1}, "dev": {}}} | changes
     )
 
 
@@ -61,6 +61,12 @@ def test_workflows_call_the_runners_by_their_scale_set_s_name() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/deploy-environment.yml").read_text())
     named = workflow["jobs"]["deploy"]["runs-on"].replace("${{ inputs.environment }}", "live")
     assert named == scale_set("live") == scale_set_values(settings(), "live")["runnerScaleSetName"]
+
+
+def test_runners_join_a_group_of_the_organisation_whose_workflows_are_limited(cluster: Recorder) -> None:
+    values = releases(cluster)[scale_set("live")].inputs["values"]
+    assert (values["githubConfigUrl"], values["runnerGroup"]) == ("https://github.com/highstreetly", "highstreetly-platform")
+    assert scale_set_values(settings(group="Default"), "live")["runnerGroup"] == "Default"
 
 
 def test_no_environment_s_name_makes_a_scale_set_s_too_long() -> None:
@@ -116,7 +122,7 @@ def test_a_listener_too_is_restricted() -> None:
 
 def test_runners_are_cold_unless_the_settings_warm_them() -> None:
     numbers = {name: scale_set_values(settings(), name) for name in ("live", "dev")}
-    assert {name: (values["minRunners"], values["maxRunners"]) for name, values in numbers.items()} == {"live": (1, 2), "dev": (0, 2)}
+    assert {name: (values["minRunners"], values["maxRunners"]) for name, values in numbers.items()} == {"live": (1, 6), "dev": (0, 6)}
 
 
 def test_the_controller_has_rights_in_the_runners_namespace_instead_of_the_cluster() -> None:
@@ -127,7 +133,7 @@ def test_the_controller_has_rights_in_the_runners_namespace_instead_of_the_clust
     }
 
 
-@pytest.mark.parametrize(("namespace", "ports"), [("arc-runners", {53, 80, 443, 5432, 6443, 15671}), ("arc-systems", {53, 443, 6443})])
+@pytest.mark.parametrize(("namespace", "ports"), [("arc-runners", {22, 53, 80, 443, 5432, 6443, 15671}), ("arc-systems", {53, 443, 6443})])
 def test_nobody_connects_to_a_runner_and_it_to_the_named_ports_only(cluster: Recorder, namespace: str, ports: set[int]) -> None:
     (policy,) = [found for found in cluster.of("NetworkPolicy") if found.metadata["namespace"] == namespace]
     assert policy.spec["podSelector"] == {}

@@ -28,9 +28,11 @@ case " $* " in
     while [ "$1" != -- ]; do shift; done
     shift
     HOME=$(mktemp -d "$PLACE/pod-XXXXXX") exec "$@" ;;
-*" apply "*) cat >> "$PLACE/applied" ;;
+*" apply "*) [ ! -e "$PLACE/refuses" ] || exit 1; cat >> "$PLACE/applied" ;;
 esac
 """
+ENVIRONMENTS = ("live", "test", "dev")
+"""Of the commits; live and test have a runner."""
 ACT = """\
 #!/bin/sh
 for word; do
@@ -43,7 +45,7 @@ cp .github/workflows/deploy.yml "$PLACE/workflow-$number"
 cp "$event" "$PLACE/event-$number"
 echo "begin $number" >> "$PLACE/journal"
 echo '[deploy/deploy] ⭐ Run Set up job'
-echo '[deploy/deploy] ⭐ Run Main ./hs deploy'
+[ -e "$PLACE/skips" ] || echo '[deploy/deploy] ⭐ Run Main ./hs deploy'
 while [ -e "$PLACE/hold" ]; do sleep 0.02; done
 echo "end $number" >> "$PLACE/journal"
 exit "$(cat "$PLACE/exit" 2>/dev/null || echo 0)"
@@ -71,6 +73,8 @@ class GitHub:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(workflow)
         (self.clone / "file").write_text(text)
+        for name in ENVIRONMENTS:
+            (self.clone / f"Pulumi.{name}.yaml").write_text("config:\n  highstreetly:environment: {}\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", text)
         self.git("push", "--quiet", "origin", "main")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from local.github.events import ZEROS, Update, push_event, pushed_tags, read_updates
+from local.github.events import ZEROS, Update, push_event, pushed_tags, read_updates, schedule_event
 
 COMMIT, OLDER = "a" * 40, "b" * 40
 
@@ -50,3 +50,16 @@ def test_the_event_of_a_new_tag_has_the_documented_fields() -> None:
 def test_a_moved_tag_is_forced_and_not_created() -> None:
     event = push_event(Update(OLDER, COMMIT, "refs/tags/live/1.4.0"), COMMIT, "", "ada")
     assert (event["before"], event["created"], event["forced"]) == (OLDER, False, True)
+
+
+def test_a_schedule_s_event_has_no_ref() -> None:
+    assert schedule_event("*/10 * * * *") == {
+        "schedule": "*/10 * * * *",
+        "repository": {
+            "name": "platform",
+            "full_name": "highstreetly/platform",
+            "default_branch": "main",
+            "owner": {"login": "highstreetly", "name": "highstreetly"},
+        },
+        "sender": {"login": "github-actions"},
+    }

@@ -39,7 +39,7 @@ def test_production_s_versions_are_those_of_the_platform() -> None:
     assert arguments["KUBECTL_VERSION"] == Toolchain().pins["kubectl"].version
     database = yaml.safe_load((CHECKOUT / "ansible" / "roles" / "postgres" / "defaults" / "main.yml").read_text())
     assert database["postgres_vendor_version"] == f"{arguments['POSTGRES_VERSION']}.*"
-    assert re.fullmatch(r"ghcr\.io/actions/actions-runner:\d+\.\d+\.\d+", arguments["RUNNER"])
+    assert re.fullmatch(r"ghcr\.io/actions/actions-runner:\d+\.\d+\.\d+(@sha256:[0-9a-f]{64})?", arguments["RUNNER"])
 
 
 def test_production_s_build_finds_the_engine_and_every_plugin_among_the_pins() -> None:

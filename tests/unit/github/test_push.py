@@ -162,6 +162,33 @@ def test_without_a_runner_the_record_says_so(github: GitHub) -> None:
     assert "No runner answers to ubuntu-24.04." in github.log(1)
 
 
+def test_an_environment_whose_runner_is_missing_fails_its_run_instead_of_going_elsewhere(github: GitHub) -> None:
+    (github.repository / "runners" / f"{runner.HOSTED}.json").write_text('{"metadata": {}}')
+    assert "dev/1.0.0: run 1 of dev, log" in github.push_tags("dev/1.0.0")
+    (run,) = github.finished()
+    assert (run.environment, run.exit_code, run.started) == ("dev", 125, None)
+    assert (
+        run.problem
+        == "No runner answers to highstreetly-dev.\nTo mend it: push a tag of an environment that has one; ./hs github starts that of dev"
+    )
+
+
+def test_a_run_of_which_every_job_was_skipped_is_no_success(github: GitHub) -> None:
+    (github.place / "skips").touch()
+    github.push_tags("live/1.0.0")
+    (run,) = github.finished()
+    assert (run.exit_code, run.first_step) == (125, None)
+    assert "None of them is for the runner highstreetly-live and the tag live/1.0.0." in run.problem
+
+
+def test_a_run_that_succeeded_stays_so_where_the_next_runner_cannot_be_started(github: GitHub) -> None:
+    (github.place / "refuses").touch()
+    github.push_tags("live/1.0.0")
+    (run,) = github.finished()
+    assert (run.exit_code, run.problem) == (0, "")
+    assert "The next runner could not be started. The runner's objects were refused by the cluster." in github.log(1)
+
+
 def test_a_killed_run_lets_the_next_one_in(github: GitHub) -> None:
     github.hold()
     github.push_tags("live/1.0.0")
@@ -182,9 +209,11 @@ def test_all_runs_can_be_ended(github: GitHub) -> None:
     assert runs.end(github.repository) == 0
 
 
-def test_the_one_line_that_the_engine_does_not_know_is_left_out_and_the_checkout_stays_clean(github: GitHub) -> None:
-    github.commit("queued", workflow=WORKFLOW + "concurrency:\n  group: deploy\n  queue: max\n")
+def test_what_the_engine_cannot_do_is_changed_for_it_and_the_checkout_stays_clean(github: GitHub) -> None:
+    called = "jobs:\n  live:\n    uses: {}/.github/workflows/deploy-environment.yml{}\n"
+    before = WORKFLOW.replace("jobs: {}\n", called.format("highstreetly/platform", "@main"))
+    github.commit("queued", workflow=before + "concurrency:\n  group: deploy\n  queue: max\n")
     github.push_tags("live/1.0.0")
     assert github.finished()[0].exit_code == 0
-    assert github.wrote("workflow-1") == WORKFLOW + "concurrency:\n  group: deploy\n"
+    assert github.wrote("workflow-1") == WORKFLOW.replace("jobs: {}\n", called.format(".", "")) + "concurrency:\n  group: deploy\n"
     assert github.wrote("status-1") == ""

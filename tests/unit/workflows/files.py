@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,9 @@ import yaml
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
+
+OURS = re.compile(r"(?:\./|highstreetly/platform/)(\.github/workflows/[\w-]+\.yml)(@main)?")
+"""A workflow of this repository as another one calls it: of the same commit, or as it is on main."""
 
 Mapping = dict[str, Any]
 
@@ -34,6 +38,11 @@ def jobs() -> Iterator[tuple[str, str, Mapping]]:
     for name in NAMES:
         for job, content in workflow(name)["jobs"].items():
             yield name, job, content
+
+
+def inside() -> dict[str, Mapping]:
+    """The jobs that the cluster's runners take, by the workflow that defines them."""
+    return {name: content for name, _, content in jobs() if str(content.get("runs-on")).startswith("highstreetly-")}
 
 
 def steps() -> Iterator[tuple[str, str, Mapping]]:

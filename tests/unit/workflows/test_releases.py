@@ -15,10 +15,13 @@ from hypothesis import given, settings
 
 from cli import app
 from local.github.filters import starts
+from local.github.image import ENVIRONMENT
+from local.github.runner import IMAGE
 from ops.tags import parse_tag
+from settings.environment import Runners, RunnerSet
 from settings.load import stacks
 from tests.unit.ops.test_tags import versions
-from tests.unit.workflows.files import FOLDER, NAMES, ROOT, jobs, scripts, triggers, workflow
+from tests.unit.workflows.files import FOLDER, NAMES, ROOT, inside, jobs, scripts, triggers, workflow
 
 HOSTED = "ubuntu-24.04"
 DEPLOY = (FOLDER / "deploy.yml").read_text()
@@ -54,7 +57,7 @@ def test_a_tag_of_no_environment_gets_the_machine_without_credentials() -> None:
 
 
 @pytest.mark.parametrize("name", environments())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(versions)
 def test_every_tag_that_deploys_starts_the_workflow(name: str, version: str) -> None:
     assert starts(DEPLOY, str(parse_tag(f"{name}/{version}", environments())))
@@ -71,22 +74,23 @@ def test_a_tag_starts_one_workflow() -> None:
 
 def test_every_job_runs_where_it_belongs() -> None:
     where = {(name, job): content["runs-on"] for name, job, content in jobs() if "runs-on" in content}
-    inside = {
+    ours = {
+        ("backup.yml", "backup"): "highstreetly-${{ matrix.environment }}",
         ("deploy-environment.yml", "deploy"): "highstreetly-${{ inputs.environment }}",
         ("drift.yml", "look"): "highstreetly-${{ matrix.environment }}",
         ("report.yml", "report"): "highstreetly-${{ matrix.environment }}",
-        ("preview.yml", "preview"): "highstreetly-${{ matrix.environment }}",
+        ("preview-environment.yml", "preview"): "highstreetly-${{ inputs.environment }}",
         ("reconcile.yml", "reconcile"): "highstreetly-${{ matrix.environment }}",
         ("rollback.yml", "rollback"): "highstreetly-${{ inputs.environment }}",
     }
-    assert {job: runner for job, runner in where.items() if runner != HOSTED} == inside
+    assert {job: runner for job, runner in where.items() if runner != HOSTED} == ours
 
 
 def test_whatever_names_the_environments_names_all_that_are_shared() -> None:
     matrices = [content["strategy"]["matrix"]["environment"] for _, _, content in jobs() if "strategy" in content]
     choice = triggers("rollback.yml")["workflow_dispatch"]["inputs"]["environment"]
     assert choice["type"] == "choice"
-    assert [*matrices, choice["options"]] == [SHARED] * 5
+    assert [*matrices, choice["options"]] == [SHARED] * 6
     assert sorted([*SHARED, "kind"]) == environments()
 
 
@@ -101,6 +105,12 @@ def test_nothing_that_changes_an_environment_is_cancelled_or_dropped_and_deploys
         if (name, job) in groups:
             assert content["concurrency"] == {"group": groups[name, job], "cancel-in-progress": False, "queue": "max"}
             assert "concurrency" not in workflow(name), "a group of the whole workflow would hold environments up for each other"
+
+
+def test_however_busy_an_environment_is_a_runner_is_left_for_its_rollback() -> None:
+    """Of each queue one job is at work at a time, so there are runners for all of them."""
+    queues = {(content.get("concurrency") or workflow(name)["concurrency"])["group"] for name, content in inside().items()}
+    assert len({queue.replace("matrix.", "inputs.") for queue in queues}) <= RunnerSet().max_runners
 
 
 def test_a_queue_has_a_length_that_github_knows_and_cancels_nothing() -> None:
@@ -128,14 +138,24 @@ def test_every_command_that_a_workflow_calls_is_there_with_its_options(name: str
 
 def test_the_commands_are_these() -> None:
     assert sorted({(name, command) for name, command, _ in calls()}) == [
+        ("backup.yml", "backup"),
         ("deploy-environment.yml", "deploy"),
         ("deploy.yml", "deploy"),
         ("drift.yml", "drift"),
-        ("preview.yml", "preview"),
+        ("preview-environment.yml", "preview"),
         ("reconcile.yml", "reconcile"),
         ("report.yml", "report"),
         ("rollback.yml", "rollback"),
     ]
+
+
+def test_a_backup_is_taken_and_then_restored_each_day_of_one_environment_after_the_other() -> None:
+    """Less often, and the alarm on its age is raised (settings/alerts.py)."""
+    (schedule,) = triggers("backup.yml")["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* \*", schedule["cron"])
+    job = workflow("backup.yml")["jobs"]["backup"]
+    assert job["strategy"]["max-parallel"] == 1
+    assert job["steps"][-1]["run"].split("\n")[:2] == ['./hs backup "$ENVIRONMENT"', './hs backup verify "$ENVIRONMENT"']
 
 
 def test_what_returns_to_an_earlier_commit_or_looks_for_tags_has_all_of_them() -> None:
@@ -158,3 +178,18 @@ def test_an_image_kind_has_a_dockerfile_and_hands_everything_on(kind: str) -> No
     assert job["with"] == {"kind": kind} | {name: f"${{{{ inputs.{name} }}}}" for name in inputs}
     secrets = triggers("build-image.yml")["workflow_call"]["secrets"]
     assert job["secrets"] == {name: f"${{{{ secrets.{name} }}}}" for name in secrets}
+
+
+def test_the_runners_image_is_built_from_what_it_is_made_of_under_the_name_that_they_have() -> None:
+    (job,) = [job for job in workflow("build-deploy-runner.yml")["jobs"].values() if "with" in job]
+    given = job["with"]
+    assert f"highstreetly/{given['name']}:{given['version']}" == IMAGE == Runners.model_fields["image"].default
+    assert (ROOT / "images" / given["kind"] / "Dockerfile").is_file()
+    paths = triggers("build-deploy-runner.yml")["push"]["paths"]
+    assert {path.removeprefix(f"{given['context']}/") for path in paths} == {"images/deploy-runner/**", *ENVIRONMENT}
+
+
+def test_every_image_kind_is_known_to_the_build() -> None:
+    (sources,) = [step["run"] for step in workflow("build-image.yml")["jobs"]["build"]["steps"] if step.get("id") == "sources"]
+    kinds = {workflow(name)["jobs"]["image"]["with"]["kind"] for name in NAMES if name.startswith("build-") and name != "build-image.yml"}
+    assert set(re.findall(r"^ *([a-z-]+)\)$", sources, re.MULTILINE)) == kinds

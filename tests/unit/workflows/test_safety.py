@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.unit.workflows.files import FOLDER, NAMES, ROOT, jobs, scripts, steps, triggers, workflow
+from tests.unit.workflows.files import FOLDER, NAMES, OURS, ROOT, inside, jobs, scripts, steps, triggers, workflow
 
 READ = {"contents": "read"}
 MAY: dict[tuple[str, str], dict[str, str]] = {
+    ("backup.yml", "backup"): READ,
     ("build-api.yml", "image"): {**READ, "id-token": "write"},
+    ("build-deploy-runner.yml", "image"): {**READ, "id-token": "write"},
+    ("build-deploy-runner.yml", "tell"): {},
     ("build-image.yml", "build"): {**READ, "id-token": "write"},
     ("build-migrations.yml", "image"): {**READ, "id-token": "write"},
     ("build-ui.yml", "image"): {**READ, "id-token": "write"},
@@ -26,6 +29,7 @@ MAY: dict[tuple[str, str], dict[str, str]] = {
     ("report.yml", "report"): READ,
     ("drift.yml", "tell"): {"issues": "write"},
     ("preview.yml", "comment"): {"pull-requests": "write"},
+    ("preview-environment.yml", "preview"): READ,
     ("preview.yml", "preview"): READ,
     ("reconcile.yml", "reconcile"): READ,
     ("rollback.yml", "rollback"): READ,
@@ -46,14 +50,14 @@ def test_every_workflow_is_a_yml_file() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_workflow_uses_is_pinned_by_commit_with_its_version_beside_or_is_our_own(name: str) -> None:
     for used in USES.findall((FOLDER / name).read_text()):
-        if used.startswith("./"):
-            assert (ROOT / used).is_file()
+        if ours := OURS.fullmatch(used):
+            assert (ROOT / ours[1]).is_file()
         else:
             assert PINNED.fullmatch(used), used
 
 
 def test_an_action_has_one_pin_everywhere() -> None:
-    used = {pin for name in NAMES for pin in USES.findall((FOLDER / name).read_text()) if not pin.startswith("./")}
+    used = {pin for name in NAMES for pin in USES.findall((FOLDER / name).read_text()) if not OURS.fullmatch(pin)}
     assert len(used) == len({pin.partition("@")[0] for pin in used})
 
 
@@ -86,17 +90,35 @@ def test_no_workflow_for_pull_requests_names_a_secret() -> None:
     assert [name for name in names if SECRET.search((FOLDER / name).read_text()) or "secrets:" in (FOLDER / name).read_text()] == []
 
 
-def test_a_fork_s_change_gets_no_runner_of_the_cluster() -> None:
+def test_a_job_of_the_cluster_s_runners_is_defined_in_a_workflow_that_runs_as_it_is_on_main() -> None:
+    """What a pull request or a tag starts is its own version of a file; a schedule and a button start main's."""
+    for name in inside():
+        assert set(triggers(name)) <= {"workflow_call", "schedule", "workflow_dispatch"}, name
+    called = {found[1]: found[2] for _, _, job in jobs() if (found := OURS.fullmatch(job.get("uses", "")))}
+    assert {called[f".github/workflows/{name}"] for name in inside() if "workflow_call" in triggers(name)} == {"@main"}
+
+
+def test_the_runners_group_admits_exactly_the_workflows_with_such_jobs() -> None:
+    runbook = (ROOT / "docs" / "runbooks" / "add-runner.md").read_text()
+    admitted = re.findall(r"^ *highstreetly/platform/\.github/workflows/([\w-]+\.yml)@main,?$", runbook, re.MULTILINE)
+    assert sorted(admitted) == sorted(inside())
+
+
+def test_what_a_fork_can_call_on_main_refuses_a_fork() -> None:
+    """A called job sees the caller's event, and the caller cannot edit it: a fork's is a pull request from another repository."""
     own = "github.event.pull_request.head.repo.full_name == github.repository"
-    found = [content for name, _, content in jobs() if "pull_request" in triggers(name) and "highstreetly-" in str(content.get("runs-on"))]
-    assert found
-    assert [content["if"] for content in found if content["if"] != own] == []
+    assert {name: content.get("if") for name, content in inside().items() if "workflow_call" in triggers(name)} == {
+        "deploy-environment.yml": "github.event_name == 'push' && startsWith(github.ref, 'refs/tags/')",
+        "preview-environment.yml": own,
+    }
+    assert workflow("preview.yml")["jobs"]["preview"]["if"] == own
 
 
-def test_secrets_are_only_those_of_docker_hub() -> None:
-    named = {(name, secret) for name in NAMES for secret in SECRET.findall((FOLDER / name).read_text())}
+def test_secrets_are_only_those_of_docker_hub_and_of_who_takes_backups() -> None:
+    found = {(name, secret) for name in NAMES for secret in SECRET.findall((FOLDER / name).read_text())}
+    named = {(name, secret) for name, secret in found if name != "backup.yml"}
     assert {secret for _, secret in named} == {"dockerhub_username", "dockerhub_token", "platform_token"}
-    assert {name for name, _ in named} == {"build-api.yml", "build-image.yml", "build-migrations.yml", "build-ui.yml"}
+    assert {name for name, _ in named} == {f"build-{kind}.yml" for kind in ("api", "deploy-runner", "image", "migrations", "ui")}
 
 
 def test_no_checkout_leaves_its_token_behind() -> None:
