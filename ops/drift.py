@@ -12,8 +12,8 @@ from ops import console
 from ops.changes import RULES, Subject, differences, is_object, subject
 from ops.deploy import Progress, select, turn_of, validated
 from ops.errors import InputError, PlatformError
-from ops.field_owners import additions, writers
-from ops.fields import SECRET, SECRET_KINDS, FieldChange, child, name_of, path_of, shown, steps_of
+from ops.field_owners import Addition, additions, writers
+from ops.fields import SECRET, SECRET_KINDS, FieldChange, Step, child, hides, name_of, path_of, shown, steps_of
 from ops.network_rules import rule_changes
 from ops.releases.book import who
 from ops.releases.databases import owners
@@ -188,21 +188,28 @@ def _differences(metadata: StepEventMetadata, kind: str) -> tuple[Difference, ..
     deployed, now = ((state.inputs or {}) if state else {} for state in (metadata.old, metadata.new))
     paths = list(metadata.detailed_diff or metadata.diffs or [])
     if not metadata.type.startswith(KUBERNETES):
+        # Outputs say what is there. The inputs that a provider makes of them may keep the old value, or of a set no more than it had.
         was, live = ((state.outputs or {}) if state else {} for state in (metadata.old, metadata.new))
-        return tuple(Difference(field) for field in differences(kind, {**was, **deployed}, {**live, **now}, paths))
+        return tuple(Difference(field) for field in differences(kind, {**deployed, **was}, {**now, **live}, paths))
     live = metadata.new.outputs or {}
     rules = rule_changes(deployed, live) if kind == "NetworkPolicy" else ()
     told_by_engine = differences(kind, deployed, now, paths)
     is_seen = any(field.path.startswith(RULES) for field in told_by_engine)
     found = [Difference(field, _writers(live, field)) for field in told_by_engine if not (rules and field.path.startswith(RULES))]
     found += [Difference(field, _writers(live, field), added=not is_seen) for field in rules]
-    told = tuple(difference.field.path for difference in found)
-    for added in additions(deployed, live):
-        path = path_of(added.path)
-        if not path.startswith((*told, *RULES) if kind == "NetworkPolicy" else told):
-            value = SECRET if kind in SECRET_KINDS else shown(child(added.value, "value") or added.value)
-            found.append(Difference(FieldChange(path, "", value, name_of(added.path, live)), str(added.writer), added=True))
-    return tuple(found)
+    told = [steps_of(path) for path in (*(one.field.path for one in found), *(RULES if kind == "NetworkPolicy" else ()))]
+    return (*found, *(_addition(kind, one, live) for one in additions(deployed, live) if not _is_within(one.path, told)))
+
+
+def _addition(kind: str, added: Addition, live: Mapping[str, Any]) -> Difference:
+    name, value = name_of(added.path, live), child(added.value, "value") or added.value
+    hidden = kind in SECRET_KINDS or hides(name, value)
+    return Difference(FieldChange(path_of(added.path), "", SECRET if hidden else shown(value), name), str(added.writer), added=True)
+
+
+def _is_within(path: Sequence[Step], others: Iterable[Sequence[Step]]) -> bool:
+    """Whether a path is one of the others or below it, step by step: the label team2 is not within team."""
+    return any(list(path[: len(other)]) == list(other) for other in others)
 
 
 def _writers(live: Mapping[str, Any], field: FieldChange) -> str:

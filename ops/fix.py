@@ -23,7 +23,7 @@ from settings import Settings
 from settings.load import ROOT
 
 RELEASE_MESSAGE = re.compile(r"release (\d+) ")
-"""How a release's run is called in the engine's history (ops/releases/run.py)."""
+"""How a release's run is called in the engine's history (ops/releases/record.py)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,17 @@ def fix(stack: str, found: Sequence[Drift], confirm: Callable[[str], None], root
             require_same(last, urns)
         take_away(stack, found, last.settings)
         if urns:
-            bring_up(last.settings, last.folder, message=last.message, images=last.images, keep_databases=True, refresh=True, only=urns)
+            again = f"./hs drift {stack} --fix"
+            bring_up(
+                last.settings,
+                last.folder,
+                message=last.message,
+                again=again,
+                images=last.images,
+                keep_databases=True,
+                refresh=True,
+                only=urns,
+            )
     return drift(stack, root)
 
 

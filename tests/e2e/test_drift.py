@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Person
+from tests.e2e.conftest import SECOND, Person
 from tests.e2e.outside import TIMEOUT_SECONDS, Outside
 from tests.e2e.test_environment import person_address
 from tests.e2e.test_growing import secrets_of
+
+pytestmark = pytest.mark.usefixtures("second")
 
 BY_HAND = "highstreetly/reference-service:by-hand"
 USAGE_AND_CREATE = "GRANT CREATE ON SCHEMA public TO kind_orders_app"
@@ -22,6 +25,8 @@ NO_CONNECT = "REVOKE CONNECT ON DATABASE kind_shops FROM kind_shops_app"
 INTRUDER = {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "intruder"}}}
 LET_IN = [{"op": "add", "path": "/spec/ingress/0/from/-", "value": INTRUDER}]
 FOREIGN = "GRANT SELECT ON events TO kind_shops_app"
+LOOKS_WITHOUT_A_CHANGE = int(os.environ.get("HS_TEST_LOOKS", "5"))
+"""How often nothing may be found where nothing changed; HS_TEST_LOOKS=20 takes three minutes."""
 NOT_FOREIGN = "REVOKE SELECT ON events FROM kind_shops_app"
 
 
@@ -102,7 +107,7 @@ def difference(found: list[dict[str, Any]], kind: str, owner: str, field: str) -
 
 
 def test_an_untouched_environment_has_no_drift(person: Person) -> None:
-    for _ in range(5):
+    for _ in range(LOOKS_WITHOUT_A_CHANGE):
         assert drift(person, expect=0) == []
 
 
@@ -153,6 +158,11 @@ def test_looking_changes_nothing(person: Person, outside: Outside, drifted: list
     assert [record["data"] for record in outside.records("shop")] == ["127.0.0.9"]
     scaled = person.kubectl("get", "deployment", "orders-api", "--namespace", "kind", "--output", "jsonpath={.spec.replicas}")
     assert scaled.strip() == "2"
+
+
+@pytest.mark.usefixtures("drifted")
+def test_another_environment_has_not_drifted(second: Person) -> None:
+    assert f"{SECOND} is as it was deployed." in second.types("./hs", "drift", SECOND)
 
 
 @pytest.mark.usefixtures("drifted")

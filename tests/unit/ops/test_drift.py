@@ -150,6 +150,35 @@ def test_a_record_a_grant_and_a_permission_are_told_with_old_and_new() -> None:
     ]
 
 
+def test_what_the_official_plugins_inputs_leave_out_is_told_by_what_is_there() -> None:
+    grant = {"role": "test_orders_app", "objectType": "schema", "schema": "public", "database": "test_orders", "privileges": ["USAGE"]}
+    found = lines(
+        looked_at(
+            "update", "Grant", "g", old=grant, new={**grant, "privileges": ["CREATE"]},
+            live={**grant, "privileges": ["CREATE", "USAGE"]}, paths=("privileges[0]",),
+        ),
+        looked_at("update", "User", "u", old={"name": "test_shops", "tags": []}, new={"name": "test_shops", "tags": []},
+                  live={"name": "test_shops", "tags": ["administrator"]}, paths=("tags",)),
+    )  # fmt: skip
+    assert found == [
+        "of test_orders_app on schema public of test_orders: grant: privileges CREATE, USAGE instead of USAGE",
+        "test_shops: broker user: tags administrator instead of none",
+    ]
+
+
+def test_two_elements_of_a_set_of_privileges_are_told_as_one_field() -> None:
+    grant = {"role": "test_orders_app", "objectType": "table", "schema": "public", "database": "d", "privileges": ["SELECT", "INSERT"]}
+    now = {**grant, "privileges": ["SELECT", "UPDATE", "DELETE"]}
+    [found] = find([looked_at("update", "Grant", "g", old=grant, new=now, live=now, paths=("privileges[0]", "privileges[1]"))])
+    [field] = as_document("test", [found])["drift"][0]["fields"]
+    assert (field["path"], field["old"], field["new"]) == ("privileges", "INSERT, SELECT", "DELETE, SELECT, UPDATE")
+
+
+def test_a_membership_that_is_gone_is_told_with_who_is_no_member_of_what() -> None:
+    gone = looked_at("delete", "GrantRole", "orders-admin", old={"role": "platform", "grantRole": "test_orders_owner"})
+    assert lines(gone) == ["of platform in test_orders_owner: membership is missing"]
+
+
 def test_no_value_of_a_secret_is_told() -> None:
     deployed = {"metadata": {"name": "orders-database"}, "stringData": SECRET}
     now = {"metadata": {"name": "orders-database"}, "stringData": SECRET, "data": {"EXTRA": "Z2VoZWlt"}}
@@ -157,6 +186,48 @@ def test_no_value_of_a_secret_is_told() -> None:
     found = find([looked_at("update", "Secret", "s", old=deployed, new=deployed, live=live(now, added), paths=("stringData",))])
     assert "Z2VoZWlt" not in str(as_document("test", found))
     assert "(secret)" in str(found[0])
+
+
+ENV = "spec.template.spec.containers[0].env"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("STRIPE_API_KEY", "geheim", "env STRIPE_API_KEY (secret) added"),
+        ("DB_PASSWORD", "geheim", "env DB_PASSWORD (secret) added"),
+        ("NOTE", "use sk_live_geheim1234", "env NOTE use *** added"),
+        ("ADDRESS", "postgres://orders:geheim@10.0.0.1/x", "env ADDRESS postgres://orders:***@10.0.0.1/x added"),
+    ],
+)
+def test_a_secret_that_somebody_typed_into_a_variable_is_told_without_its_value(name: str, value: str, told: str) -> None:
+    added: dict[str, Any] = {"f:env": {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:value": {}}}}
+    now = deployment(PORT="80")
+    now["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": name, "value": value})
+    event = looked_at_deployment("same", now, writer("kubectl-set", in_container(added)))
+    assert told in lines(event)[0]
+    assert "geheim" not in str(as_document("test", find([event])))
+
+
+def test_a_secret_that_somebody_typed_over_a_variable_or_beside_one_is_told_without_its_value() -> None:
+    old, new = deployment(TOKEN="geheim", PORT="80"), deployment(TOKEN="streng", PORT="81")
+    new["spec"]["template"]["spec"]["containers"].append({"name": "by-hand", "env": [{"name": "API_KEY", "value": "geheim"}]})
+    paths = (f"{ENV}[0].value", f"{ENV}[1].value", "spec.template.spec.containers[1]")
+    found = find([looked_at("update", "Deployment", "d", old=old, new=new, live=live(new), paths=paths, of=ORDERS_API)])
+    assert "env TOKEN is another, and not shown" in str(found[0])
+    assert "env PORT 81 instead of 80" in str(found[0])
+    assert "API_KEY" in str(found[0])
+    assert not any(word in str(as_document("test", found)) for word in ("geheim", "streng"))
+
+
+def test_what_was_added_is_told_although_its_name_begins_like_another_s_that_differs() -> None:
+    deployed = {"metadata": {"name": "orders-api", "labels": {"team": "orders"}}, "spec": {"replicas": 1}}
+    now = {"metadata": {"name": "orders-api", "labels": {"team": "shops", "team2": "payments"}}, "spec": {"replicas": 1}}
+    by_hand = writer("kubectl-label", {"f:metadata": {"f:labels": {"f:team": {}, "f:team2": {}}}})
+    event = looked_at("update", "Service", "s", old=deployed, new=now, live=live(now, by_hand), paths=("metadata.labels.team",))
+    [one] = find([event])
+    assert [difference.field.name for difference in one.differences] == ["label team", "label team2"]
+    assert one.removal is not None, "what was added is taken away"
 
 
 def test_components_and_providers_have_no_drift() -> None:
@@ -235,7 +306,7 @@ def test_an_entry_that_somebody_added_to_a_list_written_as_a_whole_is_told() -> 
         "same", "Ingress", "i", old=deployed, new=deployed, live=live(now, writer("kubectl-edit", spec({"f:rules": {}}))), of=ORDERS_API
     )
     [line] = lines(event)
-    assert "rules[1] {'host': 'x'} added (by kubectl-edit" in line
+    assert 'rules[1] {"host": "x"} added (by kubectl-edit' in line
     defaulted = {"metadata": {"name": "shop"}, "spec": {"rules": [{"host": "a", "pathType": "Prefix"}, {"host": "b"}]}}
     same = live(defaulted, writer("kubectl-edit", spec({"f:rules": {}})))
     assert lines(looked_at("same", "Ingress", "i", old=deployed, new=deployed, live=same)) == []

@@ -14,6 +14,7 @@ from ops.errors import InputError
 from ops.fix import RELEASE_MESSAGE, deployed, require_no_lost_data
 from ops.rights import Right, revocation
 from ops.state import open_state
+from tests.unit.ops.releases.makers import release
 
 
 def right(kind: str, name: str, *privileges: str, role: str = "test_shops_app") -> Right:
@@ -47,7 +48,7 @@ def test_what_held_data_is_never_made_anew_empty(kind: str) -> None:
     require_no_lost_data("test", [Drift(Subject("NetworkPolicy", "orders-api", "orders-api"), "urn")])
 
 
-@pytest.mark.parametrize(("message", "number"), [("release 12 test/1.4.0", "12"), ("up test", None), ("prerelease 1 x", None)])
+@pytest.mark.parametrize(("message", "number"), [(release(12).message, "12"), ("up test", None), ("prerelease 1 x", None)])
 def test_a_release_is_told_from_the_engine_s_message(message: str, number: str | None) -> None:
     found = RELEASE_MESSAGE.match(message)
     assert (found.group(1) if found else None) == number
