@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from settings.alerts import Alerts
+from settings.alerts import REPORT_MINUTES, Alerts
 
-REPORT_MINUTES = 15
-"""How often an environment reports (.github/workflows/report.yml)."""
 RUNBOOKS = "blob/main/docs/runbooks"
 
 
@@ -62,4 +60,4 @@ def conditions(settings: Alerts) -> list[Condition]:
     ]  # fmt: skip
 
 
-__all__ = ["REPORT_MINUTES", "Condition", "conditions"]
+__all__ = ["Condition", "conditions"]

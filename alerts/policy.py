@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 import pulumi_newrelic as newrelic
 
-from alerts.conditions import REPORT_MINUTES, Condition, conditions
-from settings.alerts import Alerts
+from alerts.conditions import Condition, conditions
+from settings.alerts import REPORT_MINUTES, Alerts
 
 TOKEN = "platform:alerts:AlertPolicy"
 MINUTE_SECONDS = 60

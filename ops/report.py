@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 
 from ops.errors import InputError, PlatformError
-from ops.status import DEAD, EnvironmentStatus
+from ops.hosts import UNKNOWN
+from ops.status import DEAD, EnvironmentStatus, Releases
 from settings.log_shipping import LICENSE_KEY, LogShipping
 
 NEVER_HOURS = 24.0 * 365
@@ -34,26 +35,30 @@ class Fact:
 
 
 def facts(status: EnvironmentStatus, now: datetime | None = None) -> list[Fact]:
-    """Everything that an alert is raised on, from an environment's status."""
+    """Everything that an alert is raised on, from an environment's status. What is not known is left out: silence has its alert."""
     now = now or datetime.now(UTC)
-    releases = status.releases
-    verified = releases.backups.verified
-    failed = releases.newest is not None and releases.newest.outcome in ("failed", "unverified")
-    found = [
-        Fact("healthy", status.environment, float(status.healthy)),
-        Fact("release_failed", releases.newest.name if releases.newest else status.environment, float(failed)),
-        Fact("release_held", status.environment, float(releases.hold is not None)),
-        Fact("drift_objects", status.environment, float(releases.looked.objects if releases.looked else 0)),
-        Fact("drift_age_hours", status.environment, _hours(releases.looked.at if releases.looked else None, now)),
-        Fact("backup_age_hours", status.environment, _hours(verified.started_at if verified else None, now)),
-    ]
-    found += [Fact("certificate_days_left", host.host, _days(host.expires, now)) for host in status.public]
+    found = [] if status.cluster_trouble else [Fact("healthy", status.environment, float(status.healthy))]
+    found += [] if status.releases.unknown else _of_the_book(status.environment, status.releases, now)
+    found += [Fact("certificate_days_left", host.host, _days(host.expires, now)) for host in status.public if host.certificate != UNKNOWN]
     found += [
         Fact("dead_letters" if queue.name.endswith(DEAD) else "queue_depth", queue.name.rpartition(".")[0], float(queue.ready))
         for queue in status.queues
     ]
-    found += [Fact("connections_used_percent", database.name, database.connections_percent) for database in status.databases]
-    return found
+    used = [(database.name, database.connections_percent) for database in status.databases]
+    return found + [Fact("connections_used_percent", name, percent) for name, percent in used if percent is not None]
+
+
+def _of_the_book(environment: str, releases: Releases, now: datetime) -> list[Fact]:
+    """What the book of releases says."""
+    newest, looked, verified = releases.newest, releases.looked, releases.backups.verified
+    failed = newest is not None and newest.outcome in ("failed", "unverified")
+    return [
+        Fact("release_failed", newest.name if newest else environment, float(failed)),
+        Fact("release_held", environment, float(releases.hold is not None)),
+        Fact("drift_objects", environment, float(looked.objects if looked else 0)),
+        Fact("drift_age_hours", environment, _hours(looked.at if looked else None, now)),
+        Fact("backup_age_hours", environment, _hours(verified.started_at if verified else None, now)),
+    ]
 
 
 def _hours(moment: datetime | str | None, now: datetime) -> float:
@@ -88,13 +93,13 @@ def attributes(values: Mapping[str, str | float]) -> list[dict[str, Any]]:
 
 
 def send(environment: str, found: Iterable[Fact], shipping: LogShipping, license_key: str) -> None:
-    """Send facts to New Relic; raises InputError for a refused key and PlatformError when it does not answer."""
-    trust = ssl.create_default_context(cafile=shipping.ca_certificate_file)
+    """Send facts to New Relic; raises InputError for a refused key and PlatformError when it cannot be reached."""
     try:
+        trust = ssl.create_default_context(cafile=shipping.ca_certificate_file)
         with httpx.Client(verify=trust, timeout=TIMEOUT_SECONDS) as client:
             content = document(environment, found, time.time_ns())
             answer = client.post(f"{shipping.url}/v1/logs", json=content, headers={"api-key": license_key})
-    except httpx.HTTPError as failed:
+    except (OSError, httpx.HTTPError) as failed:
         raise PlatformError(
             "New Relic does not answer; nothing was reported.",
             why=f"{shipping.url}: {failed}",

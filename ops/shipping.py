@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from ops.errors import PlatformError
 from ops.kubernetes import get_items, kubectl
+from settings.log_shipping import FAILED
 
-NAMESPACE = SELECTED = "log-shipper"
+NAMESPACE = NAME = "log-shipper"
+"""Of the shippers (components/log_shipper.py)."""
 LOOK_BACK = "90s"
-"""While something is wrong a shipper says so at least twice a minute (components/log_shipper.py: it tries again after 30 s at most)."""
-REFUSED = re.compile(r"HTTP Status Code 40[13]|Permanent error.*(401|403|Unauthorized|Forbidden)")
-AWAY = re.compile(r"Exporting failed|rpc error|connection refused|no such host|deadline exceeded|i/o timeout|HTTP Status Code 5\d\d|429")
+"""While something is wrong a shipper says so at least every 45 s: it tries again after half a minute, give or take half of that, and what
+it says of a failure is itself a line to deliver (components/log_shipper.py). Silence is good news, also while nobody else writes."""
+DROPPED = f"{FAILED}. Dropping data"
+REFUSED = re.compile(r"HTTP Status Code 40[13]|code = (?:Unauthenticated|PermissionDenied)")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def read_shipping() -> Shipping | None:
             "logs",
             "--namespace",
             NAMESPACE,
-            f"--selector=app.kubernetes.io/name={SELECTED}",
+            f"--selector=app.kubernetes.io/name={NAME}",
             f"--since={LOOK_BACK}",
             "--tail=200",
             check=False,
@@ -54,14 +57,17 @@ def read_shipping() -> Shipping | None:
 
 
 def judge(lines: Iterable[str]) -> tuple[str, str]:
-    """(what is wrong, what to do) from a shipper's own last lines; a refused key before an endpoint that is away."""
-    lines = list(lines)
-    if any(REFUSED.search(line) for line in lines):
+    """(what is wrong, what to do) from a shipper's own last lines; a refused key before other losses, and those before an endpoint away."""
+    failures = [line for line in lines if FAILED in line]
+    dropped = [line for line in failures if DROPPED in line]
+    if any(REFUSED.search(line) for line in dropped):
         return (
             "New Relic refuses the licence key: lines are lost until it is right",
             "pulumi config set --secret highstreetly:new_relic_license_key in the cluster's stack, then deploy it",
         )
-    if any(AWAY.search(line) for line in lines):
+    if dropped:
+        return "New Relic refuses what is sent: those lines are lost", f"kubectl logs --namespace {NAMESPACE} daemonset/{NAME} says why"
+    if failures:
         return "New Relic does not answer: lines wait on the nodes' disks", "nothing, unless it lasts: see-logs.md says how much waits"
     return "", ""
 

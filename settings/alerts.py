@@ -13,6 +13,9 @@ from settings.vocabulary import Email, Model, Name, Url
 
 PROJECT = "highstreetly-alerts"
 ALERTS = "alerts"
+REPORT_MINUTES = 15
+"""How often an environment reports (.github/workflows/report.yml). An alert's duration must be a multiple of it, its aggregation window:
+https://docs.newrelic.com/docs/alerts/create-alert/create-alert-condition/alert-conditions/."""
 
 
 class Thresholds(Model):
@@ -23,7 +26,13 @@ class Thresholds(Model):
     drift_age_hours: int = Field(default=3, ge=1, le=168, description="somebody looks every hour")
     queue_depth: int = Field(default=1000, ge=1, description="events that wait for one receiver")
     connections_used_percent: int = Field(default=80, ge=1, le=99, description="of a database's, or its server's, connections")
-    held_minutes: int = Field(default=240, ge=15, le=1440, description="how long an environment may be held before somebody is reminded")
+    held_minutes: int = Field(
+        default=240,
+        ge=15,
+        le=1440,
+        multiple_of=REPORT_MINUTES,
+        description="how long an environment may be held; whole quarters of an hour",
+    )
     silent_minutes: int = Field(default=60, ge=30, le=1440, description="how long an environment may report nothing")
 
 
@@ -71,4 +80,4 @@ def load_program() -> Alerts:
         raise ConfigError(str(refused)) from None
 
 
-__all__ = ["ALERTS", "PROJECT", "Alerts", "Thresholds", "load_program", "parse"]
+__all__ = ["ALERTS", "PROJECT", "REPORT_MINUTES", "Alerts", "Thresholds", "load_program", "parse"]

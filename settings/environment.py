@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -238,7 +239,7 @@ class IngressController(Model):
 class LoadBalancer(Model):
     """MetalLB: gives Services addresses of the cluster's own network, answered for by one node at a time (layer 2)."""
 
-    addresses: tuple[str, ...] = Field(min_length=1, description="ranges outside DHCP, for example [10.10.0.80-10.10.0.89]")
+    addresses: tuple[str, ...] = Field(min_length=1, description="ranges outside DHCP, for example [192.0.2.80-192.0.2.89]")
     metallb: MetalLbChart = MetalLbChart()
 
 
@@ -274,7 +275,12 @@ class RunnerSet(Model):
     """The runners of one environment, which workflows call `highstreetly-<name>`."""
 
     min_runners: int = Field(default=0, ge=0, le=10, description="runners that wait for a job; 0: one starts when a job comes")
-    max_runners: int = Field(default=2, ge=1, le=10, description="jobs at the same time; the second lets a rollback overtake a deploy")
+    max_runners: int = Field(
+        default=6,
+        ge=1,
+        le=10,
+        description="jobs at the same time: one each of deploy, rollback, preview, drift, report, backup; so a rollback waits for none",
+    )
 
     @model_validator(mode="after")
     def _waits_for_no_more_than_it_may_run(self) -> RunnerSet:
@@ -288,18 +294,35 @@ class Runners(Model):
 
     github_config_url: Url | None = Field(
         default=None,
-        description="the repository whose jobs they run, for example https://github.com/highstreetly/platform; "
+        description="the organisation that they register at, for example https://github.com/highstreetly; "
         "without it there are service accounts only, for runners that something else starts",
+    )
+    group: str = Field(
+        default="highstreetly-platform",
+        min_length=1,
+        description="the organisation's runner group that they join, which admits this repository's workflows on main alone; "
+        "it must be there first (docs/runbooks/add-runner.md)",
     )
     image: Image = Field(default="highstreetly/deploy-runner:1", description="what a runner is made of: images/deploy-runner")
     environments: dict[Name, RunnerSet] = Field(min_length=1, description="the runners of each environment, by its name")
     resources: Resources = Resources(cpu_request_millicores=250, memory_request_mib=512, memory_limit_mib=2048)
     egress_ports: tuple[Port, ...] = Field(
-        default=(80, 443, 5432, 6443, 15671),
+        default=(22, 80, 443, 5432, 6443, 15671),
         min_length=1,
-        description="ports that they may reach, beside DNS: public names, GitHub, the database, Kubernetes, the broker's management",
+        description="ports that they may reach, beside DNS: SSH for backups, public names, GitHub, the database, Kubernetes, "
+        "the broker's management",
     )
     charts: RunnerCharts = RunnerCharts()
+
+    @model_validator(mode="after")
+    def _registers_where_groups_are(self) -> Runners:
+        url = self.github_config_url or ""
+        if len(urlsplit(url).path.strip("/").split("/")) > 1:
+            raise ValueError(
+                f"{url} is a repository, which has no runner groups: any workflow of it, also one that a fork edited, would get a runner; "
+                f"name the organisation, {url.rstrip('/').rpartition('/')[0]}"
+            )
+        return self
 
 
 class ClusterSettings(Model):

@@ -108,7 +108,7 @@ def _range(value: str) -> str:
     except ValueError:
         first = last = None
     if first is None or last is None or first > last:
-        raise ValueError(f"{value!r} is not a range of addresses; write the first and the last, for example 10.10.0.80-10.10.0.89")
+        raise ValueError(f"{value!r} is not a range of addresses; write the first and the last, for example 192.0.2.80-192.0.2.89")
     return f"{first}-{last}"
 
 
@@ -120,7 +120,7 @@ def _mac(value: str) -> str:
 
 def _server(value: str) -> str:
     if not _SERVER.fullmatch(value):
-        raise ValueError(f"{value!r} is neither an address nor a name; for example 10.10.9.11")
+        raise ValueError(f"{value!r} is neither an address nor a name; for example 192.0.2.11")
     return value
 
 

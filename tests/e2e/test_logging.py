@@ -8,18 +8,31 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from local.newrelic import container as newrelic
+from settings.log_shipping import FAILED, LogShipping
+from tests.e2e import collector
 from tests.e2e.conftest import Person
 from tests.e2e.outside import TIMEOUT_SECONDS, Outside
+from tests.unit.settings.test_masks import HIDDEN_PERSONAL, HIDDEN_SECRETS, STAYS, by_collector
 
-ARRIVES_SECONDS = 60
-"""A line waits a second for others; when the endpoint was away, half a minute for the next attempt."""
+pytestmark = pytest.mark.usefixtures("second")
+ARRIVES_SECONDS = 90
+"""A line waits a second for others; when the endpoint was away, half a minute for the next attempt, give or take half of that."""
+AWAY_SECONDS = 120
 WHILE_AWAY = 25
 SHOP = "shop.highstreet.localhost"
+SHIPPER = ("--namespace", "log-shipper")
+ROLLOUT_SECONDS = 60
+SILENCE_SECONDS = 5
+LOAD_SECONDS, LINES_A_SECOND = 30, 1_000
+MEMORY_MIB_MAX = 100
+"""Of the shipper's limit of 128 MiB: under it however much is written."""
 
 
 def visit(outside: Outside, word: str) -> str:
@@ -78,30 +91,83 @@ def test_personal_data_is_masked_before_it_leaves(outside: Outside) -> None:
     assert "****" in line["body"]
 
 
-def test_an_endpoint_that_is_away_loses_nothing_and_disturbs_no_service(person: Person, outside: Outside) -> None:
+def test_every_pattern_masks_and_every_rule_drops_in_the_real_collector(outside: Outside, tmp_path: Path) -> None:
+    settings = LogShipping(region="eu", namespaces=("kind",), drop=("^GET /health", 'say "hi"', r"\bdebug\d+\b"), mask=("voucher-[0-9]+",))
+    told = [*(line for line, _ in (*HIDDEN_SECRETS, *HIDDEN_PERSONAL)), *STAYS]
+    dropped = ["GET /health/live", 'they say "hi" there', "at debug17 now"]
+    own = [f"{FAILED}. Will retry the request after interval.", "Started watching file"]
+    arrived = collector.shipped(outside.estate, settings, {"kind": [*told, *dropped, "debug", "voucher-123"], "log-shipper": own}, tmp_path)
+    assert arrived == {"kind": [*map(by_collector, told), "debug", "****"], "log-shipper": own[:1]}
+
+
+def test_an_endpoint_that_is_away_for_minutes_loses_nothing_while_the_shipper_starts_anew(person: Person, outside: Outside) -> None:
     with away(outside):
+        began = time.monotonic()
         words = [visit(outside, f"away{number}") for number in range(WHILE_AWAY)]
+        trouble(person, outside, "does not answer")
+        person.kubectl("rollout", "restart", "daemonset/log-shipper", *SHIPPER)
+        person.kubectl("rollout", "status", "daemonset/log-shipper", f"--timeout={ROLLOUT_SECONDS}s", *SHIPPER)
+        words += [visit(outside, f"anew{number}") for number in range(WHILE_AWAY)]
         assert person.status()["healthy"] is True
+        time.sleep(max(0.0, began + AWAY_SECONDS - time.monotonic()))
     lines_with(outside, words, once(words))
     time.sleep(2)
-    assert len(lines_with(outside, words, once(words))) == WHILE_AWAY, "each of them once"
+    assert len(lines_with(outside, words, once(words))) == len(words), "each of them once"
 
 
-def test_a_wrong_key_is_one_clear_message(person: Person, outside: Outside) -> None:
+def test_a_thousand_lines_a_second_arrive_once_each_and_the_shipper_stays_small(outside: Outside) -> None:
+    mark = f"load{uuid.uuid4().hex[:12]}"
+    place = on_node(outside, "ls --directory --sort=time /var/log/pods/kind_orders-api-* | head --lines 1").strip() + "/load"
+    line = f"$(date --utc +%Y-%m-%dT%H:%M:%S.%NZ) stdout F {mark}-$second-%.0f {'x' * 120}"
+    write = f'for second in $(seq {LOAD_SECONDS}); do seq --format "{line}" {LINES_A_SECOND} >> {place}/0.log; sleep 1; done'
+    expected = LOAD_SECONDS * LINES_A_SECOND
+    try:
+        on_node(outside, f"mkdir {place} && {write}")
+        deadline = time.monotonic() + ARRIVES_SECONDS
+        while sum((counts := load_lines(outside, mark)).values()) < expected and time.monotonic() < deadline:
+            time.sleep(2)
+    finally:
+        on_node(outside, f"rm --recursive --force {place}")
+    assert (len(counts), set(counts.values())) == (expected, {1})
+    peaks = on_node(outside, "for one in /proc/[0-9]*; do grep --quiet ^otelcol $one/comm && grep VmHWM $one/status; done; true")
+    assert [int(peak.split()[1]) < MEMORY_MIB_MAX * 1024 for peak in peaks.splitlines()] == [True], peaks
+
+
+def on_node(outside: Outside, script: str) -> str:
+    """What a script prints on the cluster's first node."""
+    words = ["docker", "exec", f"{outside.estate.cluster}-control-plane", "bash", "-c", script]
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=LOAD_SECONDS + ARRIVES_SECONDS).stdout
+
+
+def load_lines(outside: Outside, mark: str) -> Counter[str]:
+    """How often each line of a load arrived, by its number."""
+    return Counter(line["body"].split()[0] for line in newrelic.arrived(outside.estate) if line["body"].startswith(f"{mark}-"))
+
+
+def trouble(person: Person, outside: Outside, words: str) -> dict[str, Any]:
+    """What `./hs status` says of the logs, once these words are in it."""
+    deadline = time.monotonic() + ARRIVES_SECONDS
+    while words not in str((told := person.status()["logs"]).get("trouble")):
+        assert time.monotonic() < deadline, told
+        visit(outside, "trouble")
+    found: dict[str, Any] = told
+    return found
+
+
+def test_a_wrong_key_is_one_clear_message(person: Person, second: Person, outside: Outside) -> None:
     key = outside.estate.data_dir / newrelic.MACHINE / "settings" / "key"
     right = key.read_text()
     assert newrelic.send(outside.estate, right) == httpx.codes.OK
     key.write_text("another")
     try:
-        told: dict[str, Any] = {}
-        deadline = time.monotonic() + ARRIVES_SECONDS
-        while "refuses" not in str(told.get("trouble")):
-            assert time.monotonic() < deadline, told
-            visit(outside, "refused")
-            told = person.status()["logs"]
+        told = trouble(person, outside, "refuses")
         assert "licence key" in told["trouble"]
         assert "new_relic_license_key" in told["remedy"]
         assert person.status()["healthy"] is True
+        assert second.types("./hs", "status").count("New Relic refuses the licence key") == 1, "once below both environments"
+        time.sleep(SILENCE_SECONDS)
+        again = person.kubectl("logs", "daemonset/log-shipper", f"--since={SILENCE_SECONDS}s", *SHIPPER)
+        assert FAILED in again, "a failure is said for as long as it lasts, also while nobody writes"
     finally:
         key.write_text(right)
     word = visit(outside, "right-again")
@@ -122,4 +188,6 @@ def test_what_alerts_are_raised_on_is_reported(person: Person, outside: Outside)
 
 
 def test_nobody_else_s_lines_are_shipped(outside: Outside) -> None:
-    assert {line["attributes"]["k8s.namespace.name"] for line in newrelic.arrived(outside.estate)} == {"kind"}
+    lines = newrelic.arrived(outside.estate)
+    assert {line["attributes"]["k8s.namespace.name"] for line in lines} - {"log-shipper"} == {"kind"}
+    assert all(FAILED in line["body"] for line in lines if line["attributes"]["k8s.namespace.name"] == "log-shipper")

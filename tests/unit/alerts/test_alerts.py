@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.conditions import REPORT_MINUTES, conditions
+from alerts.conditions import conditions
 from ops.report import facts
-from settings.alerts import ALERTS, Alerts, parse
+from settings.alerts import ALERTS, REPORT_MINUTES, Alerts, parse
 from settings.errors import SettingsError
 from settings.load import ROOT
 from tests.unit.ops.test_report import STATUS
@@ -74,6 +74,12 @@ def test_every_mistake_is_told_at_once() -> None:
         "highstreetly-alerts:alerts.thresholds.queue_dept",
     ]
     assert all(mistake.remedy for mistake in refused.value.mistakes)
+
+
+def test_a_duration_that_new_relic_would_refuse_is_refused_here() -> None:
+    with pytest.raises(SettingsError) as refused:
+        parse({ALERTS: {**GIVEN, "thresholds": {"held_minutes": 100}}}, "datacenter")
+    assert [mistake.key for mistake in refused.value.mistakes] == ["highstreetly-alerts:alerts.thresholds.held_minutes"]
 
 
 def test_a_stack_without_settings_says_what_is_missing() -> None:

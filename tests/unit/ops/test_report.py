@@ -59,6 +59,19 @@ def test_a_release_that_failed_or_was_not_verified_is_one(outcome: str, failed: 
     assert values(replace(STATUS, releases=Releases(release(4), newest)))["release_failed", newest.tag] == failed
 
 
+def test_what_is_not_known_is_left_out_and_raises_no_alarm() -> None:
+    silent = replace(
+        STATUS,
+        cluster_trouble="The cluster did not answer.",
+        public=[replace(SHOP, certificate="unknown", expires=None)],
+        databases=[replace(STATUS.databases[0], connections_percent=None)],
+        releases=Releases(unknown="The state does not answer."),
+        queues=(),
+    )
+    assert values(silent) == {}
+    assert values(replace(STATUS, vhost=None))["healthy", "test"] == 1
+
+
 def test_a_hold_and_drift_are_told() -> None:
     looked = LastLook("2026-11-23T09:00:00+00:00", "ada", 3)
     found = values(replace(STATUS, releases=Releases(hold=Hold("why", "ada", "2026-11-23T09:00:00+00:00"), looked=looked)))
@@ -116,6 +129,12 @@ def test_an_endpoint_that_does_not_take_it_is_a_failed_run(monkeypatch: pytest.M
     answering(monkeypatch, answer)
     with pytest.raises(PlatformError):
         send("test", [], SHIPPING, "canary")
+
+
+def test_a_certificate_file_that_is_not_there_is_no_stack_trace() -> None:
+    with pytest.raises(PlatformError) as failed:
+        send("test", [], SHIPPING.model_copy(update={"ca_certificate_file": "nowhere.crt"}), "canary")
+    assert "No such file" in failed.value.why
 
 
 def test_a_backup_that_was_restored_counts_from_its_beginning() -> None:

@@ -28,6 +28,25 @@ def test_an_endpoint_that_is_away_loses_nothing_and_is_said() -> None:
     assert "wait on the nodes' disks" in judge([AWAY])[0]
 
 
+def test_what_is_refused_for_another_reason_is_lost_and_said() -> None:
+    trouble, remedy = judge([AWAY, WRONG_KEY.replace("Unauthenticated", "InvalidArgument").replace("401", "400")])
+    assert "refuses what is sent" in trouble
+    assert "kubectl logs" in remedy
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'W1123 20:10:00 reflector.go:561] failed to list *v1.Pod: Get "https://10.96.0.1:443/api/v1/pods": dial tcp: connection refused',
+        'E1123 20:10:00 reflector.go:158] "Unhandled Error" err="failed to watch *v1.Pod: rpc error: code = Unavailable, 429"',
+        "E1123 20:10:00 reflector.go:158] failed to list *v1.Namespace: namespaces is forbidden: HTTP Status Code 403",
+        "2026-11-23T20:10:00.000Z\twarn\tk8s_attributes\tcontext deadline exceeded: i/o timeout, no such host",
+    ],
+)
+def test_what_it_says_of_the_cluster_is_nothing_about_new_relic(line: str) -> None:
+    assert judge([line]) == ("", "")
+
+
 def test_silence_is_good() -> None:
     assert judge([]) == ("", "")
     assert judge(["2026-11-23T20:10:00.000Z\twarn\tsomething else"]) == ("", "")
