@@ -8,9 +8,9 @@ import typer
 from typer.exceptions import TyperException
 
 from local import cli as local_cli
-from local.environment import prepare
+from local.environment import prepare, prepare_machines
 from ops import cli as ops_cli
-from ops import console, inventory_cli
+from ops import console, inventory_cli, up_cli
 from ops.backup import cli as backup_cli
 from ops.diagram import cli as diagram_cli
 from ops.errors import EXIT_BAD_INPUT, InputError, PlatformError
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+up_cli.add_commands(app)
 local_cli.add_commands(app)
 ops_cli.add_commands(app)
 releases_cli.add_commands(app)
@@ -32,6 +33,8 @@ why_cli.add_commands(app)
 diagram_cli.add_commands(app)
 backup_cli.add_commands(app)
 ops_cli.preparations.append(prepare)
+up_cli.bringers["local"] = local_cli.up
+inventory_cli.preparations["local"] = prepare_machines
 
 INTERRUPTED = 130
 """The exit code of a program ended by Ctrl-C (128 + SIGINT)."""

@@ -17,7 +17,7 @@ if str(ROOT) not in sys.path:  # a script's own folder is on the path, the check
 
 from pydantic.fields import FieldInfo  # noqa: E402 - after the path is set
 
-from settings import load, runners, vocabulary  # noqa: E402 - after the path is set
+from settings import alerts, load, runners, vocabulary  # noqa: E402 - after the path is set
 from settings.catalogue import Catalogue  # noqa: E402 - after the path is set
 from settings.datacenter import load as datacenter  # noqa: E402 - after the path is set
 from settings.datacenter.model import ROLES, Datacenter  # noqa: E402 - after the path is set
@@ -27,13 +27,17 @@ from settings.vocabulary import Model  # noqa: E402 - after the path is set
 STACK_FILE = "`Pulumi.<stack>.yaml` says under `config` how one environment differs. At least one of the two halves must be there."
 SECRETS = """\
 The administrators' are needed where the stack holds an environment, the token where it has zones or public names, the webhooks'
-where it is public, the runners' where the cluster has them. Set one with `pulumi config set --secret`, or by its variable, which
-comes first."""
+where it is public, New Relic's key and the runners' where the cluster has a log shipper and runners. Set one with
+`pulumi config set --secret`, or by its variable, which comes first."""
 DATACENTER = f"""\
 `{datacenter.FOLDER}/Pulumi.<stack>.yaml` says under `config`, as `{datacenter.PROJECT}:{datacenter.DATACENTER}`, what the hosts are
 and which machines there shall be. The environments and the cluster take their addresses from the stack `{datacenter.DATACENTER}`.
 Each host's password is a secret, `pulumi config set --secret {datacenter.PASSWORD}HOST --cwd {datacenter.FOLDER}`, or the variable
 `{datacenter.PASSWORD_VARIABLE}HOST`."""
+ALERTS = f"""\
+`alerts/Pulumi.<stack>.yaml` says under `config`, as `{alerts.PROJECT}:{alerts.ALERTS}`, whose promises are watched and who
+is told. New Relic's user key is a secret of the provider's own, `pulumi config set --secret newrelic:apiKey --cwd alerts`,
+or the variable `NEW_RELIC_API_KEY`."""
 TARGET = ROOT / "docs" / "configuration.md"
 HEADER = "| key | type | default | meaning |\n|---|---|---|---|"
 WORDS = {
@@ -194,6 +198,9 @@ def page() -> str:
         f"\n## The datacenter\n\n{DATACENTER}\n",
         HEADER,
         *map(str, rows(Datacenter)),
+        f"\n## The alerts\n\n{ALERTS}\n",
+        HEADER,
+        *map(str, rows(alerts.Alerts)),
         f"\n## Local settings\n\nThe environment variable `{variable}` names a YAML file with `environment` and `cluster`,",
         "or `datacenter`; its keys are laid over those of the stack file. `./hs up` writes one for the local estate,",
         "and `./hs env` prints the variable.",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from ops import console
-from ops.errors import EXIT_FAILED_RUN, InputError
+from ops.errors import EXIT_FAILED_RUN, InputError, PlatformError
 from settings.errors import nearest
 from settings.load import ESTATES, environments, estate_of, stacks
 
@@ -37,46 +38,68 @@ preparations: list[Callable[[str], None]] = []
 """Called with the environment before a command works on it; the command line adds what makes the local estate reachable."""
 
 
+def known_environment(name: str) -> str:
+    """``name`` if it is an environment's; raises InputError with the nearest known one if not. Nothing is made reachable."""
+    known = environments()
+    if name in known:
+        return name
+    what = f"{name} is no environment: it holds what a cluster has once." if name in stacks() else f"There is no environment {name!r}."
+    raise InputError(what, why=nearest(name, known), remedy="./hs status kind")
+
+
 def require_environment(name: str) -> str:
-    """``name`` if it is an environment's; raises InputError with the nearest known one if not."""
+    """``name`` if it is an environment's, which can be reached from then on; raises InputError with the nearest known one if not."""
+    return _prepared(known_environment(name))
+
+
+def require_stack(name: str) -> str:
+    """``name`` if it is a stack's, also one that holds what a cluster has once; raises InputError with the nearest known one if not."""
     known = stacks()
     if name not in known:
-        raise InputError(f"There is no environment {name!r}.", why=nearest(name, known), remedy="./hs status kind")
+        raise InputError(f"There is no stack {name!r}.", why=nearest(name, known), remedy="./hs status kind")
+    return _prepared(name)
+
+
+def _prepared(name: str) -> str:
     for prepare in preparations:
         prepare(name)
     return name
 
 
 def read(environment: str) -> EnvironmentStatus:
-    """The state of an environment; raises InputError when its configuration is refused."""
+    """The state of an environment with what is not healthy in it; raises InputError when its configuration is refused."""
     from ops.deploy import find, validated
+    from ops.shipping import read_shipping
     from ops.status import read_status
 
     settings = validated(environment)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        findings = pool.submit(find, environment)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        findings, shipping = pool.submit(find, environment), pool.submit(read_shipping)
         found = read_status(settings)
-    return replace(found, findings=findings.result())
+        return replace(found, findings=findings.result(), shipping=shipping.result())
 
 
 def read_all(environments: Sequence[str]) -> list[EnvironmentStatus]:
-    """The states of several environments, all asked at once; raises InputError when the configuration of one is refused."""
+    """The states of several environments of one cluster, all asked at once; raises InputError when the configuration of one is refused."""
     from ops.deploy import validated
+    from ops.shipping import read_shipping
     from ops.status import read_status
 
     asked = []
-    with ThreadPoolExecutor(max_workers=max(1, len(environments))) as pool:
+    with ThreadPoolExecutor(max_workers=len(environments) + 1) as pool:
         for environment in environments:  # each has variables of its own, which the threads must not wait for
             settings = validated(require_environment(environment))
-            asked.append(pool.submit(read_status, settings, (), os.environ.get("PULUMI_BACKEND_URL", "")))
-        return [answer.result() for answer in asked]
+            asked.append(pool.submit(read_status, settings, os.environ.get("PULUMI_BACKEND_URL", "")))
+        shipping = pool.submit(read_shipping)
+        return [replace(answer.result(), shipping=shipping.result()) for answer in asked]
 
 
-def show(environment: str) -> None:
-    """Print the state of an environment as a table."""
+def show(stack: str) -> None:
+    """Print the state of an environment as a table; nothing for a stack that holds none."""
     from ops.status_table import one
 
-    console.out.print(one(read(environment)))
+    if stack in environments():
+        console.out.print(one(read(stack)))
 
 
 def environments_of(estate: str) -> list[str]:
@@ -94,11 +117,12 @@ def status(
     estate: Annotated[str, typer.Option("--estate", help="whose environments, when none is named: local, or datacenter")] = "local",
 ) -> None:
     """Show what runs: services, UIs, databases, queues, releases, public names. Exit code 1 when anything that runs is not healthy."""
-    from ops.status_table import one, side_by_side
+    from ops.status_table import one
+    from ops.status_table_all import side_by_side
 
     if watch and as_json:
         raise InputError("--watch draws; it prints no JSON.", remedy="./hs status --json, as often as you like")
-    names = [require_environment(environment)] if environment else environments_of(estate)
+    names = [known_environment(environment)] if environment else environments_of(estate)
     single = len(names) == 1
     if single:
         require_environment(names[0])
@@ -114,13 +138,22 @@ def status(
         document = found[0].as_json() if environment else {"environments": [status.as_json() for status in found]}
         console.out.print_json(json.dumps(document))
     elif watch:
-        with Live(draw(found), console=console.out, screen=True, auto_refresh=False) as live:
-            while True:
-                time.sleep(WATCH_SECONDS)
-                live.update(draw(look()), refresh=True)
+        watch_for_ever(draw(found), lambda: draw(look()))
     else:
         console.out.print(draw(found))
     raise typer.Exit(0 if all(status.healthy for status in found if single or status.deployed) else 1)
+
+
+def watch_for_ever(first: RenderableType, look: Callable[[], RenderableType]) -> None:
+    """Draw what is seen every two seconds, until Ctrl-C; a look that fails is said in its place, and the next one comes all the same."""
+    with Live(first, console=console.out, screen=True, auto_refresh=False) as live:
+        while True:
+            time.sleep(WATCH_SECONDS)
+            try:
+                drawn = look()
+            except PlatformError as failed:
+                drawn = Text(f"{failed}\nLooking again every {WATCH_SECONDS} s.")
+            live.update(drawn, refresh=True)
 
 
 def logs(
@@ -176,11 +209,14 @@ def preview(
     refresh: Refresh = False,
     every: Annotated[bool, typer.Option("--all", help="every stack of an estate, each after what it stands on")] = False,
     estate: EstateName = "local",
+    if_changed: Annotated[bool, typer.Option("--if-changed", help="say only so if the files are those of its last run")] = False,
 ) -> None:
     """Say what a deploy would change, in words. Nothing is changed."""
     from ops.all_stacks import say_all, tasks
     from ops.changes import as_json as document
     from ops.changes import markdown
+    from ops.deploy import UNCHANGED
+    from ops.preview import is_known
     from ops.preview import preview as look
     from ops.preview import show as show_changes
 
@@ -191,7 +227,10 @@ def preview(
     if every or environment is None:
         say_all(tasks("preview", estate))
         return
-    changes = look(require_environment(environment), refresh=refresh)
+    if if_changed and not refresh and is_known(require_stack(environment)):
+        console.out.print(f"{environment} {UNCHANGED}.", markup=False)
+        return
+    changes = look(require_stack(environment), refresh=refresh)
     if as_json:
         console.out.print_json(json.dumps(document(environment, changes)))
     elif as_markdown:
@@ -218,7 +257,7 @@ def drift(
         if not yes:
             typer.confirm(question, abort=True)
 
-    found = look(require_environment(environment))
+    found = look(require_stack(environment))
     if repair and found:
         show_drift(environment, found)
         found = fix(environment, found, confirm)
@@ -243,7 +282,10 @@ def report(environment: Environment) -> None:
         raise InputError(
             f"{name} reports to nobody.", why=why, remedy=f"set HIGHSTREETLY_{LICENSE_KEY.upper()}; see docs/runbooks/see-logs.md"
         )
-    found = facts(read_all([name])[0])
+    [seen] = read_all([name])
+    for line in seen.unknown:
+        console.err.print(f"  not known, and not reported: {line}", markup=False, soft_wrap=True)
+    found = facts(seen)
     with console.step(f"Reporting {len(found)} facts of {name}"):
         send(name, found, shipping, key)
 
@@ -259,4 +301,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command()(report)
 
 
-__all__ = ["add_commands", "require_environment"]
+__all__ = ["add_commands", "known_environment", "require_environment", "require_stack"]

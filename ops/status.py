@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops.backup.record import Latest, Records, latest
+from ops.deployed import brings_to, is_rolled_out, is_unreleased, newest_values
 from ops.drift import LastLook, last_look
 from ops.errors import PlatformError
 from ops.explain import Finding
@@ -19,8 +19,8 @@ from ops.kubernetes import get_items
 from ops.releases.book import Book, Hold
 from ops.releases.choose import current
 from ops.releases.record import Release
-from ops.servers import DatabaseAnswer, Queue, ask_broker, ask_database
-from ops.shipping import Shipping, read_shipping
+from ops.servers import Broker, DatabaseAnswer, Queue, ask_broker, ask_database
+from ops.shipping import Shipping
 from ops.state import open_state
 from settings.catalogue import Catalogue
 from settings.load import Settings
@@ -29,6 +29,11 @@ NAME, VERSION = (f"app.kubernetes.io/{key}" for key in ("name", "version"))
 DEAD = ".dead"
 """How a receiver's queue of dead letters ends (images/reference-service/internal/broker)."""
 NOT_DEPLOYED = "not deployed"
+NOT_RELEASED = "not released"
+"""Of a workload that is in the checkout and not in the release that runs."""
+NOT_KNOWN = "not known"
+"""Of a workload whose cluster does not answer."""
+ABSENT = (NOT_DEPLOYED, NOT_RELEASED)
 NO_BACKUP = Latest(None, None)
 
 
@@ -57,11 +62,13 @@ class DatabaseStatus:
     name: str
     migrated_to: str
     expected: str = ""
-    connections_percent: float = 0.0
+    """What the deployed release brings it to; what the checkout does where nothing of its context is deployed."""
+    connections_percent: float | None = None
+    """None where it does not say."""
 
     @property
     def up_to_date(self) -> bool:
-        """Whether every script of this checkout has been applied."""
+        """Whether every script of what is deployed has been applied."""
         return _order(self.migrated_to) >= _order(self.expected)
 
 
@@ -74,6 +81,8 @@ class Releases:
     hold: Hold | None = None
     looked: LastLook | None = None
     backups: Latest = NO_BACKUP
+    unknown: str = ""
+    """Why the book could not be read; then nothing above says anything."""
 
     def as_json(self) -> dict[str, object]:
         """The public fields."""
@@ -104,7 +113,8 @@ class EnvironmentStatus:
     services: Sequence[WorkloadStatus]
     uis: Sequence[WorkloadStatus]
     databases: Sequence[DatabaseStatus]
-    vhost: str
+    vhost: str | None
+    """Its name; empty where the broker does not have it or does not answer, None where it could not be asked."""
     machines: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     public: Sequence[HostStatus] = ()
@@ -112,11 +122,23 @@ class EnvironmentStatus:
     releases: Releases = Releases()
     shipping: Shipping | None = None
     """Of its cluster; None where no logs are shipped."""
+    promoted_from: str = ""
+    """The environment whose verified releases it takes; empty where it takes any."""
+    cluster_trouble: str = ""
+    """Why the cluster did not answer; then nothing is known of workloads and databases."""
+
+    @property
+    def unknown(self) -> list[str]:
+        """What could not be asked, and why: it is neither healthy nor unhealthy."""
+        broker = "the broker: its administrator's password is not here (HIGHSTREETLY_RABBITMQ_ADMIN_PASSWORD)" if self.vhost is None else ""
+        cluster = f"services, UIs and databases: {self.cluster_trouble}" if self.cluster_trouble else ""
+        book = f"releases, drift and backups: {self.releases.unknown}" if self.releases.unknown else ""
+        return [line for line in (cluster, broker, book) if line]
 
     @property
     def deployed(self) -> bool:
-        """Whether anything of it runs."""
-        return any(workload.replicas != NOT_DEPLOYED for workload in (*self.services, *self.uis))
+        """Whether anything of it runs, or may."""
+        return any(workload.replicas not in ABSENT for workload in (*self.services, *self.uis))
 
     @property
     def dead_letters(self) -> int:
@@ -130,22 +152,30 @@ class EnvironmentStatus:
 
     @property
     def healthy(self) -> bool:
-        """Whether everything that the catalogue names is there, ready and migrated."""
-        workloads = [*self.services, *self.uis]
-        return bool(workloads) and all(w.ready for w in workloads) and all(d.up_to_date for d in self.databases) and bool(self.vhost)
+        """Whether everything that was released is there, ready and migrated, as far as it could be asked; not so without the cluster."""
+        workloads = [workload for workload in (*self.services, *self.uis) if workload.replicas != NOT_RELEASED]
+        return (
+            not self.cluster_trouble
+            and bool(workloads)
+            and all(workload.ready for workload in workloads)
+            and all(database.up_to_date for database in self.databases)
+            and self.vhost != ""
+        )
 
     def as_json(self) -> dict[str, object]:
         """What `./hs status --json` prints:
 
         - environment: its name
         - services, uis: [{name, kind, ready, version, replicas, restarts}]
-        - databases: [{name, migrated_to}]; vhost: its name; machines: {name: version}; each empty where it does not answer
+        - databases: [{name, migrated_to}]; vhost: its name, or null where nobody could ask; machines: {name: version} of those that
+          were asked; each empty where it does not answer
         - queues: [{name, ready, unacknowledged, consumers}]; dead_letters: how many events no receiver could take
         - release, newest_release: {number, name, kind, outcome, by, at} or null; hold: {reason, by, since, stop} or null
         - logs: {nodes, ready, trouble, remedy} of the cluster's log shippers, or null
         - backup: {words, verified_at}: when the newest one that was restored was begun, or null
         - drift: {at, by, objects} of the last `./hs drift`, or null
         - public: [{host, url, address, expected, certificate, expires, issuer, reason, remedy}], [] where nothing is public
+        - unknown: [what could not be asked, in words]; it counts neither for nor against healthy
         - healthy: whether what runs inside is; public_healthy: whether every public name leads here with a good certificate
         """
         return {
@@ -163,6 +193,7 @@ class EnvironmentStatus:
             **self.releases.as_json(),
             "logs": vars(self.shipping) if self.shipping else None,
             "public": [host.as_json() for host in self.public],
+            "unknown": self.unknown,
             "public_healthy": self.public_healthy,
             "healthy": self.healthy,
         }
@@ -190,76 +221,110 @@ def workload_statuses(
 def _workload_status(name: str, kind: str, deployment: Mapping[str, Any] | None, restarts: int) -> WorkloadStatus:
     if deployment is None:
         return WorkloadStatus(name, kind, False, "", NOT_DEPLOYED)
-    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
-    available, updated = status.get("availableReplicas", 0), status.get("updatedReplicas", 0)
-    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    ready = current and available >= wanted and updated >= wanted
+    wanted, available = deployment["spec"]["replicas"], deployment.get("status", {}).get("availableReplicas", 0)
+    ready = wanted > 0 and is_rolled_out(deployment)  # no stack file says 0: somebody scaled it
     version = deployment["metadata"].get("labels", {}).get(VERSION, "")
     return WorkloadStatus(name, kind, ready, version, f"{available}/{wanted}", restarts)
 
 
-def read_status(settings: Settings, findings: Sequence[Finding] = (), state_url: str = "") -> EnvironmentStatus:
-    """Ask the cluster, the databases, the broker and the book of releases, all at once.
+def read_status(settings: Settings, state_url: str = "") -> EnvironmentStatus:
+    """Ask the cluster, the databases, the broker and the book of releases, all at once. Never raises for one that does not answer.
 
-    What cannot be reached is empty in the answer, and so not healthy. ``state_url`` names the state; else the variable of this process.
+    What refuses is empty in the answer, and so not healthy; what could not be asked is in ``unknown``. ``state_url`` names the state; else
+    the variable of this process.
     """
     url = state_url or os.environ.get("PULUMI_BACKEND_URL", "")
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        shipping = pool.submit(read_shipping)
+    with ThreadPoolExecutor(max_workers=2) as pool:
         public = pool.submit(read_hosts, settings)
         releases = pool.submit(read_releases, settings.stack, url)
-        inside = _read_inside(settings, findings)
-        return replace(inside, public=public.result(), releases=releases.result(), shipping=shipping.result())
+        inside = _read_inside(settings)
+        return as_released(replace(inside, public=public.result(), releases=releases.result()))
 
 
 def read_releases(environment: str, state_url: str) -> Releases:
-    """What the environment's book says; nothing where its state does not answer."""
+    """What the environment's book says; why that is not known where its state does not answer."""
     try:
         state = open_state(state_url)
         book = Book(state, environment)
         found = book.releases()
         backups = latest(Records(state, environment).all())
         return Releases(current(found), found[-1] if found else None, book.hold(), last_look(state, environment), backups)
-    except PlatformError:
-        return Releases()
+    except PlatformError as failed:
+        return Releases(unknown=failed.what)
 
 
-def _read_inside(settings: Settings, findings: Sequence[Finding]) -> EnvironmentStatus:
-    environment = settings.stack
-    items = get_items(environment, "deployments", "pods", "secrets")
-    workloads = workload_statuses(settings.catalogue, of_kind(items, "Deployment"), of_kind(items, "Pod"))
-    urls = _secret_values(items, "DATABASE_URL")
+def as_released(status: EnvironmentStatus) -> EnvironmentStatus:
+    """The status without what the checkout has and the release that runs does not: nobody has promised that yet."""
+    release = status.releases.current
+    if release is None:
+        return status
+
+    def told(workload: WorkloadStatus) -> WorkloadStatus:
+        new = workload.replicas == NOT_DEPLOYED and is_unreleased(workload.name, release)
+        return replace(workload, replicas=NOT_RELEASED) if new else workload
+
+    contexts = {f"{status.environment}_{context}" for context in release.migrations}
+    databases = [database for database in status.databases if database.migrated_to or not contexts or database.name in contexts]
+    return replace(
+        status, services=[told(service) for service in status.services], uis=[told(ui) for ui in status.uis], databases=databases
+    )
+
+
+def _read_inside(settings: Settings) -> EnvironmentStatus:
     with ThreadPoolExecutor(max_workers=8) as pool:
-        asked = {context: pool.submit(ask_database, url, settings.ca_certificate_path) for context, url in urls.items()}
         asked_broker = pool.submit(ask_broker, settings)
+        items, trouble = _objects(settings.stack)
+        urls = newest_values(items, "DATABASE_URL")
+        asked = {context: pool.submit(ask_database, url, settings.ca_certificate_path) for context, url in urls.items()}
         answers = {context: answer.result() for context, answer in asked.items()}
-    databases = [
-        DatabaseStatus(f"{environment}_{context}", answer.migrated_to, migrations.newest, answer.connections_percent)
+        broker = asked_broker.result()
+    workloads = workload_statuses(settings.catalogue, of_kind(items, "Deployment"), of_kind(items, "Pod"))
+    if trouble:
+        workloads = [replace(workload, replicas=NOT_KNOWN) for workload in workloads]
+    postgres = {"postgres": next((answer.server for answer in answers.values() if answer.server), "")} if not trouble else {}
+    return EnvironmentStatus(
+        settings.stack,
+        [workload for workload in workloads if workload.kind != "ui"],
+        [workload for workload in workloads if workload.kind == "ui"],
+        [] if trouble else database_statuses(settings, items, answers),
+        _vhost(settings.stack, broker),
+        postgres | ({"rabbitmq": broker.version} if broker.asked else {}),
+        queues=sorted(broker.queues, key=lambda queue: queue.name),
+        promoted_from=(settings.environment.promoted_from if settings.environment else None) or "",
+        cluster_trouble=trouble,
+    )
+
+
+def _objects(namespace: str) -> tuple[list[dict[str, Any]], str]:
+    """(a namespace's objects, why the cluster did not give them)."""
+    try:
+        return get_items(namespace, "deployments.apps", "pods", "secrets", "jobs.batch"), ""
+    except PlatformError as failed:
+        return [], failed.what
+
+
+def _vhost(environment: str, broker: Broker) -> str | None:
+    if not broker.asked:
+        return None
+    return environment if broker.vhost and not broker.trouble else ""
+
+
+def database_statuses(
+    settings: Settings, items: Sequence[Mapping[str, Any]], answers: Mapping[str, DatabaseAnswer]
+) -> list[DatabaseStatus]:
+    """Each context's database: how far it is migrated, and how far what is deployed brings it."""
+    return [
+        DatabaseStatus(
+            f"{settings.stack}_{context}",
+            answer.migrated_to,
+            brings_to(items, context) or migrations.newest,
+            answer.connections_percent,
+        )
         for context, migrations in settings.migrations.items()
         for answer in [answers.get(context, DatabaseAnswer())]
     ]
-    broker = asked_broker.result()
-    postgres = next((answer.server for answer in answers.values() if answer.server), "")
-    return EnvironmentStatus(
-        environment,
-        [workload for workload in workloads if workload.kind != "ui"],
-        [workload for workload in workloads if workload.kind == "ui"],
-        databases,
-        environment if broker.asked and broker.vhost and not broker.trouble else "",
-        {"postgres": postgres, "rabbitmq": broker.version},
-        findings,
-        queues=sorted(broker.queues, key=lambda queue: queue.name),
-    )
 
 
 def of_kind(items: Iterable[Mapping[str, Any]], kind: str) -> list[Mapping[str, Any]]:
     """The objects of one kind."""
     return [item for item in items if item["kind"] == kind]
-
-
-def _secret_values(items: Iterable[Mapping[str, Any]], key: str) -> dict[str, str]:
-    return {
-        item["metadata"]["labels"][NAME]: base64.b64decode(item["data"][key]).decode()
-        for item in items
-        if item["kind"] == "Secret" and key in item.get("data", {})
-    }

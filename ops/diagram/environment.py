@@ -2,114 +2,228 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ops.diagram.svg import Arrow, Box, Picture
-from settings.catalogue import Catalogue
+from ops.diagram.svg import FONT_SIZE, MARGIN, PADDING, SMALL_SIZE, Arrow, Box, Picture, Point, text_width
+from settings.catalogue import Catalogue, Workload
 
-ROW, TOP = 92, 108
-NAMES, UIS, APIS, DATABASES, EXCHANGES, RECEIVERS, WIDTH = 24, 330, 570, 800, 1020, 1300, 1530
-"""Where each column begins, and where the picture ends."""
-EVENT_STEP = 7
-CALL_BEND, CALL_STEP = 26, 11
+TOP, ROW, HEIGHT = 112, 104, 78
+"""Where the first row begins, how far apart rows are, and how high a service is."""
+NAME_ROW, NAME_HEIGHT, WIDTH_MIN = 54, 44, 104
+GAP, STEP = 34, 13
+"""Between a column and the lines beside it, and between lines that run side by side."""
+NAMES, UIS, APIS, DATA, RECEIVERS = "public names: a DNS record, a certificate each", "UIs", "APIs", "databases, exchanges", "receivers"
+"""The columns, by what stands above them."""
+LEVELS = (0.5, 0.42, 0.58, 0.34, 0.66)
+"""Where a line may begin at a box's side, the best first, as a share of its height."""
+CLEAR = 4
+"""How far apart lines beside each other are at least."""
+LEGEND = [
+    ("names", "a public name leads there"),
+    ("ui", "a UI calls an API"),
+    ("call", "an API calls another"),
+    ("data", "keeps its data in"),
+    ("event", "publishes, consumes events"),
+]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One that is drawn as a line of its own, from a box to those that it reaches; ``words`` says of it `orders-api calls`."""
+
+    kind: str
+    source: Box
+    targets: Sequence[Box]
+    words: str
+
+
+@dataclass
+class Layout:
+    """A picture under way with what stands where: its columns as (x, width), and its boxes by name."""
+
+    picture: Picture
+    environment: str
+    catalogue: Catalogue
+    bad: Collection[str]
+    columns: dict[str, tuple[float, float]] = field(default_factory=dict)
+    boxes: dict[str, Box] = field(default_factory=dict)
+
+    def add(self, column: str, kind: str, name: str, y: float, height: float, *lines: str) -> Box:
+        """Put a box into a column."""
+        x, width = self.columns[column]
+        self.boxes[name] = self.picture.add(Box(name, "bad" if name in self.bad else kind, x, y, width, height, lines))
+        return self.boxes[name]
 
 
 def draw(environment: str, catalogue: Catalogue, hosts: Mapping[str, Collection[str]], bad: Collection[str] = ()) -> Picture:
     """The picture of an environment; ``hosts`` are its public names with the workloads they lead to, ``bad`` what is not healthy."""
-    rows = max(len(catalogue.contexts), len(catalogue.uis) + 1)
-    picture = Picture(f"{environment}: services, databases, public names and events", WIDTH, TOP + ROW * rows + 30)
-    picture.frames.append(
-        Box(
-            f"namespace {environment}",
-            "frame",
-            UIS - 24,
-            16,
-            WIDTH - UIS + 8,
-            picture.height - 28,
-            ("what is not drawn is refused by the network",),
-        )
-    )
-    boxes = _boxes(picture, environment, catalogue, set(bad))
-    _names(picture, hosts, boxes)
-    _calls(picture, catalogue, boxes)
-    _events(picture, catalogue, boxes)
-    for x, words in ((UIS, "UIs"), (APIS, "APIs"), (DATABASES, "databases"), (EXCHANGES, "events"), (RECEIVERS, "receivers")):
-        picture.words.append((x, TOP - 14, words))
+    picture = Picture(f"{environment}: services, databases, public names and events", 0, 0, legend=list(LEGEND))
+    layout = Layout(picture, environment, catalogue, set(bad))
+    _columns(layout, hosts)
+    _services(layout)
+    _names(layout, hosts)
+    _calls(layout, hosts)
+    _events(layout)
+    picture.height = max(box.y + box.height for box in picture.boxes) + 34
+    picture.width = sum(layout.columns[RECEIVERS]) + 2 * MARGIN
+    left = layout.columns[UIS][0] - MARGIN
+    said = "between UIs and APIs the network refuses every call that is not drawn; lines are joined only where there is a dot"
+    lines = (said, *(("red: not healthy at this moment",) if bad else ()))
+    picture.frames.append(Box(f"namespace {environment}", "frame", left, 16, picture.width - left - 12, picture.height - 28, lines))
+    picture.words += [(x, TOP - 14, column) for column, (x, _) in layout.columns.items()]
     return picture
 
 
-def _boxes(picture: Picture, environment: str, catalogue: Catalogue, bad: set[str]) -> dict[str, Box]:
-    """A box for every workload, database, exchange and queue, by name."""
+def _columns(layout: Layout, hosts: Mapping[str, Collection[str]]) -> None:
+    """Every column as wide as its words, with room between two for the lines that run there."""
+    catalogue, environment = layout.catalogue, layout.environment
+    callers = [workload for workload in catalogue.workloads() if workload.calls]
+    published = [context for context in catalogue.contexts if _consumers(catalogue, context)]
+    contexts = list(catalogue.contexts)
+    named = {
+        NAMES: list(hosts),
+        UIS: list(catalogue.uis),
+        APIS: [f"{context}-api" for context in contexts],
+        DATA: [name for context in contexts for name in (f"{environment}_{context}", f"{context}.events")],
+        RECEIVERS: [f"{context}-receiver" for context in contexts] + [f"dead letters {context}.dead" for context in contexts],
+    }
+    beside = {UIS: len(callers) + len(_past_uis(catalogue, hosts)), DATA: len(published)}
+    senders = [_senders(catalogue, targets) for targets in hosts.values()] if hosts else []
+    x = float(MARGIN)
+    for column, names in named.items():
+        small = [column, *(senders if column == NAMES else ())]
+        widths = [*(text_width(name, FONT_SIZE) for name in names), *(text_width(words, SMALL_SIZE) for words in small)]
+        layout.columns[column] = (x, max(*widths, WIDTH_MIN) + 2 * PADDING)
+        x += layout.columns[column][1] + 2 * GAP + STEP * beside.get(column, 0)
 
-    def add(name: str, kind: str, x: float, y: float, width: float, height: float, *lines: str) -> None:
-        found[name] = picture.add(Box(name, "bad" if name in bad else kind, x, y, width, height, lines))
 
-    found: dict[str, Box] = {}
+def _services(layout: Layout) -> None:
+    """A box for every UI, API, database, exchange and receiver."""
+    catalogue, environment = layout.catalogue, layout.environment
     for number, ui in enumerate(catalogue.uis):
-        add(ui, "ui", UIS, TOP + ROW * number, 130, 62)
-    for number, context in enumerate(catalogue.contexts):
-        y = TOP + ROW * number
-        add(f"{context}-api", "api", APIS, y, 176, 62)
-        add(f"{environment}_{context}", "database", DATABASES, y, 190, 32)
-        api, database = found[f"{context}-api"], found[f"{environment}_{context}"]
-        level = database.left[1]
-        picture.arrows.append(Arrow("line", (api.right[0], level), database.left, f"{context}-api keeps its data in {database.name}"))
-        if _published(catalogue, context):
-            add(f"{context}.events", "exchange", EXCHANGES, y + 34, 196, 28)
-        if catalogue.contexts[context].receiver:
-            add(f"{context}-receiver", "receiver", RECEIVERS, y, 206, 62, f"queue {context}.inbox", "writes the same database")
-    return found
+        layout.add(UIS, "ui", ui, TOP + ROW * number, HEIGHT)
+    for number, (context, parts) in enumerate(catalogue.contexts.items()):
+        y, database = TOP + ROW * number, f"{environment}_{context}"
+        api = layout.add(APIS, "api", f"{context}-api", y, HEIGHT)
+        kept = layout.add(DATA, "database", database, y, 32)
+        told = layout.add(DATA, "exchange", f"{context}.events", y + HEIGHT - 32, 32)
+        for box, kind, words in ((kept, "data", "keeps its data in"), (told, "event", "publishes")):
+            level = box.left[1]
+            layout.picture.arrows.append(Arrow(kind, ((api.right[0], level), box.left), f"{api.name} {words} {box.name}"))
+        if parts.receiver:
+            lines = (f"queue {context}.inbox", f"dead letters {context}.dead", f"writes {database}")
+            layout.add(RECEIVERS, "receiver", f"{context}-receiver", y, HEIGHT, *lines)
 
 
-def _names(picture: Picture, hosts: Mapping[str, Collection[str]], boxes: Mapping[str, Box]) -> None:
-    picture.words.append((NAMES, TOP - 14, "public names (HTTPS)"))
-    row = (picture.height - TOP - 30) / max(1, len(hosts))
-    ordered = sorted(hosts.items(), key=lambda item: min((boxes[name].y for name in item[1] if name in boxes), default=0))
-    ordered.sort(key=lambda item: any(name in boxes and boxes[name].kind != "ui" for name in item[1]))  # those past the UIs come last
-    for number, (host, targets) in enumerate(ordered):
-        box = picture.add(Box(host, "outside", NAMES, TOP + row * number, 250, 36))
-        for target in targets:
-            if target in boxes:
-                picture.arrows.append(Arrow("line", box.right, boxes[target].left, f"{host} leads to {target}"))
+def _names(layout: Layout, hosts: Mapping[str, Collection[str]]) -> None:
+    """Every public name: those of the UIs beside them; those that lead to an API below, each level with the space between two rows."""
+    past = _past_uis(layout.catalogue, hosts)
+    uis = list(layout.catalogue.uis)
+    beside = sorted(set(hosts) - set(past), key=lambda host: (min(map(uis.index, hosts[host])), list(hosts).index(host)))
+    step = max(NAME_ROW, (ROW * len(uis) - NAME_HEIGHT) / max(1, len(beside)))
+    above = step * (len(beside) - 1) + NAME_HEIGHT + (ROW - HEIGHT + NAME_HEIGHT) / 2
+    last = max(len(uis), math.ceil((above + NAME_ROW - NAME_HEIGHT) / ROW))
+    for number, host in enumerate(beside):
+        box = layout.add(NAMES, "outside", host, TOP + step * number, NAME_HEIGHT)
+        for target in hosts[host]:
+            layout.picture.arrows.append(Arrow("names", (box.right, layout.boxes[target].left), f"{host} leads to {target}"))
+    for number, host in enumerate(past):
+        y = TOP + ROW * (last + number) - (ROW - HEIGHT + NAME_HEIGHT) / 2
+        senders = _senders(layout.catalogue, hosts[host])
+        layout.add(NAMES, "outside", host, y, NAME_HEIGHT, *([senders] if senders else []))
 
 
-def _calls(picture: Picture, catalogue: Catalogue, boxes: Mapping[str, Box]) -> None:
-    depth = 0
-    for workload in catalogue.workloads():
-        for called in workload.calls:
-            target = boxes[f"{called}-api"]
-            label = f"{workload.name} calls {called}-api"
-            if workload.role == "ui":
-                picture.arrows.append(Arrow("thin", boxes[workload.name].right, target.left, label))
-            else:
-                picture.arrows.append(
-                    Arrow("call", _shifted(boxes[workload.name].left, 8), _shifted(target.left, -8), label, CALL_BEND + depth)
-                )
-                depth += CALL_STEP
+def _past_uis(catalogue: Catalogue, hosts: Mapping[str, Collection[str]]) -> list[str]:
+    """The public names that lead to an API."""
+    return [host for host, targets in hosts.items() if not set(targets) <= set(catalogue.uis)]
 
 
-def _events(picture: Picture, catalogue: Catalogue, boxes: Mapping[str, Box]) -> None:
-    arrived: dict[str, int] = {}
-    for context in catalogue.contexts:
-        if exchange := boxes.get(f"{context}.events"):
-            start = (boxes[f"{context}-api"].right[0], exchange.left[1])
-            picture.arrows.append(Arrow("event", start, exchange.left, f"{context}-api publishes {context}.events"))
-    for workload in catalogue.workloads():
-        for publisher in workload.subscribes_to:
-            place = arrived.get(workload.name, 0)
-            arrived[workload.name] = place + 1
-            x, y = boxes[workload.name].left
-            label = f"{workload.name} consumes {publisher}.events"
-            picture.arrows.append(Arrow("event", boxes[f"{publisher}.events"].right, (x, y - EVENT_STEP + 2 * EVENT_STEP * place), label))
+def _senders(catalogue: Catalogue, targets: Collection[str]) -> str:
+    """Who sends webhooks to a name's targets; empty where nobody does."""
+    found = [webhook for workload in catalogue.workloads() if workload.name in targets for webhook in workload.webhooks]
+    return f"from {', '.join(found)}" if found else ""
 
 
-def _published(catalogue: Catalogue, context: str) -> bool:
-    """Whether anybody consumes a context's events; others are published too, and drawn only when somebody does."""
-    return any(context in workload.subscribes_to for workload in catalogue.workloads())
+def _calls(layout: Layout, hosts: Mapping[str, Collection[str]]) -> None:
+    """Who calls an API: each caller has a line of its own, which runs down between UIs and APIs and leaves it towards each API."""
+    catalogue, boxes = layout.catalogue, layout.boxes
+    uis = [workload for workload in catalogue.workloads() if workload.role == "ui" and workload.calls]
+    apis = [workload for workload in catalogue.workloads() if workload.role != "ui" and workload.calls]
+    calls = [_call("ui", workload, boxes) for workload in uis]
+    calls += [Call("names", boxes[host], [boxes[name] for name in hosts[host]], f"{host} leads to") for host in _past_uis(catalogue, hosts)]
+    calls += [_call("call", workload, boxes) for workload in apis]
+    first = sum(layout.columns[UIS]) + GAP
+    _lines(layout.picture, calls, first, from_left=[call.source.name for call in calls if call.kind == "call"])
 
 
-def _shifted(point: tuple[float, float], down: float) -> tuple[float, float]:
-    return point[0], point[1] + down
+def _call(kind: str, workload: Workload, boxes: Mapping[str, Box]) -> Call:
+    return Call(kind, boxes[workload.name], [boxes[f"{name}-api"] for name in workload.calls], f"{workload.name} calls")
+
+
+def _events(layout: Layout) -> None:
+    """Events go from an exchange to the queue of each context that consumes them."""
+    boxes = layout.boxes
+    consumed = {context: _consumers(layout.catalogue, context) for context in layout.catalogue.contexts}
+    calls = [
+        Call("event", boxes[f"{context}.events"], [boxes[name] for name in names], f"{context}.events")
+        for context, names in consumed.items()
+        if names
+    ]
+    _lines(layout.picture, calls, sum(layout.columns[DATA]) + GAP, consumed=True)
+
+
+def _consumers(catalogue: Catalogue, context: str) -> list[str]:
+    """The receivers that consume a context's events."""
+    return [workload.name for workload in catalogue.workloads() if context in workload.subscribes_to]
+
+
+def _lines(picture: Picture, calls: Sequence[Call], first: float, *, from_left: Collection[str] = (), consumed: bool = False) -> None:
+    """Draw each call's line at an x of its own, with a way to each target; those ``from_left`` begin on the side where others arrive."""
+    places = _places(calls, from_left)
+    for number, call in enumerate(calls):
+        x, source = first + STEP * number, call.source
+        taken = [place for (name, _), place in places.items() if name != source.name]
+        start = (source.x, places[source.name, ""]) if source.name in from_left else (source.right[0], _level(source, taken))
+        for target, way, joins in _ways(start, x, {target.name: places[target.name, source.name] for target in call.targets}):
+            label = f"{target} consumes {call.words}" if consumed else f"{call.words} {target}"
+            picture.arrows.append(Arrow(call.kind, (*way, (call.targets[0].x, way[-1][1])), label, joins))
+
+
+def _level(box: Box, taken: Collection[float]) -> float:
+    """Where a line begins at a box, at another height than those of its neighbours that arrive beside it."""
+    levels = [box.y + box.height * share for share in LEVELS]
+    return next((level for level in levels if all(abs(level - other) >= CLEAR for other in taken)), levels[0])
+
+
+def _ways(start: Point, x: float, arrivals: Mapping[str, float]) -> Iterator[tuple[str, tuple[Point, ...], tuple[Point, ...]]]:
+    """(target, its way as far as the line at ``x``, where it joins): the first begins at the source, others where the one before left."""
+    level = start[1]
+    up = sorted((item for item in arrivals.items() if item[1] < level), key=lambda item: -item[1])
+    down = sorted((item for item in arrivals.items() if item[1] >= level), key=lambda item: item[1])
+    for side in (up, down):
+        for number, (target, arrives) in enumerate(side):
+            begin = (x, side[number - 1][1] if number else level)
+            is_first = not number and (side is up or not up)
+            points = (start, begin, (x, arrives)) if is_first else (begin, (x, arrives))
+            yield target, tuple(dict.fromkeys(points)), () if is_first else (begin,)
+
+
+def _places(calls: Sequence[Call], from_left: Collection[str]) -> dict[tuple[str, str], float]:
+    """The height at which each line meets a box: (target, source) where it arrives, (source, nothing) where it begins among those."""
+    meeting: dict[str, list[str]] = {}
+    boxes = {box.name: box for call in calls for box in (call.source, *call.targets)}
+    for call in calls:
+        for target in call.targets:
+            meeting.setdefault(target.name, []).append(call.source.name)
+    for name in from_left:
+        meeting.setdefault(name, []).append("")
+    return {
+        (name, other): boxes[name].y + boxes[name].height * (number + 1) / (len(others) + 1)
+        for name, others in meeting.items()
+        for number, other in enumerate(others)
+    }
 
 
 __all__ = ["draw"]

@@ -18,32 +18,26 @@ FOLDER = Path("docs") / "pictures"
 ESTATE = "estate"
 
 
-def pictures(root: Path = ROOT, bad: Mapping[str, Collection[str]] | None = None) -> dict[str, str]:
-    """Every picture by its file's name: the estate, and each environment of the datacenter.
-
-    ``bad`` names what is not healthy, by environment; an environment with any is bad itself. Raises SettingsError for a description that
-    cannot be read.
-    """
-    bad = bad or {}
+def pictures(root: Path = ROOT) -> dict[str, str]:
+    """Every picture by its file's name: the estate, and each environment of the datacenter. Raises SettingsError for unreadable files."""
     catalogue = load_catalogue(root)
     datacenter = described(root)
     names = [name for name in environments(root) if estate_of(name, root) == ESTATES[0]]
-    settings = {name: _environment(name, root) for name in names}
+    settings = {name: settings_of(name, root) for name in names}
     settings = dict(sorted(settings.items(), key=lambda item: -int(str(item[1].get("replicas", 0)))))  # LIVE first
     found = {}
     if datacenter:
-        unhealthy = [name for name in names if bad.get(name)]
         domains = {name: str(part.get("domain", "")) for name, part in settings.items()}
-        found[f"{ESTATE}.svg"] = render(estate_picture.draw(datacenter, catalogue, domains, unhealthy))
+        found[f"{ESTATE}.svg"] = render(estate_picture.draw(datacenter, catalogue, domains))
     for name, part in settings.items():
-        found[f"{name}.svg"] = render(environment_picture.draw(name, catalogue, leads_to(part, catalogue), bad.get(name, ())))
+        found[f"{name}.svg"] = render(environment_picture.draw(name, catalogue, leads_to(part, catalogue)))
     return found
 
 
 def one(name: str, root: Path = ROOT, bad: Collection[str] = ()) -> str:
     """The picture of one environment, whatever estate it belongs to."""
     catalogue = load_catalogue(root)
-    return render(environment_picture.draw(name, catalogue, leads_to(_environment(name, root), catalogue), bad))
+    return render(environment_picture.draw(name, catalogue, leads_to(settings_of(name, root), catalogue), bad))
 
 
 def leads_to(settings: Mapping[str, object], catalogue: Catalogue) -> dict[str, list[str]]:
@@ -54,10 +48,11 @@ def leads_to(settings: Mapping[str, object], catalogue: Catalogue) -> dict[str, 
     return found
 
 
-def _environment(name: str, root: Path) -> Mapping[str, object]:
+def settings_of(name: str, root: Path = ROOT) -> Mapping[str, object]:
+    """An environment's part of its stack file, as written."""
     file = f"Pulumi.{name}.yaml"
     part = (read_yaml(root / file, file).get("config") or {}).get(f"{PROJECT}:environment") or {}
     return part if isinstance(part, Mapping) else {}
 
 
-__all__ = ["ESTATE", "FOLDER", "one", "pictures"]
+__all__ = ["ESTATE", "FOLDER", "leads_to", "one", "pictures", "settings_of"]

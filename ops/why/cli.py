@@ -10,7 +10,6 @@ import typer
 from ops import console
 from ops.cli import require_environment
 from ops.errors import EXIT_FAILED_RUN, InputError
-from settings.errors import nearest
 from settings.load import environments
 
 
@@ -31,10 +30,6 @@ def why(
     from ops.why.report import about, as_document, require_known, show
 
     settings = validated(require_environment(environment))
-    if settings.environment is None:
-        known = environments()
-        raise InputError(f"{environment} is no environment: it holds what a cluster has once.", why=nearest(environment, known),
-                         remedy=f"./hs why --environment {known[0] if known else 'kind'}")  # fmt: skip
     if service in environments():
         raise InputError(f"{service} is an environment.", remedy=f"./hs why --environment {service}")
     if service is not None:

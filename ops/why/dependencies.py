@@ -117,7 +117,7 @@ def blocked_cause(facts: Facts, flows: Sequence[Blocked], complaint: Complaint |
         seen=(own_rules(facts, culprit),),
         dependency=", ".join(dict.fromkeys(found.flow.target for found in flows)),
         affected=tuple(source for source in sources if source != culprit),
-        next=f"./hs up {facts.environment} --refresh" if meant else f"./hs up {facts.environment}, with the flow in catalogue.yaml (calls)",
+        next=facts.refresh if meant else f"{facts.deploy}, with the flow in catalogue.yaml (calls)",
         root=f"policy:{culprit}",
     )
 
@@ -154,7 +154,7 @@ def _elsewhere(facts: Facts, complaint: Complaint) -> Cause | None:
     trouble = complaint.trouble
     services = {str(item["spec"].get("clusterIP", "")): name_of(item) for item in facts.of("Service")}
     workloads = {workload.name: workload for workload in facts.workloads()}
-    name = services.get(trouble.host, trouble.host.partition(".")[0])
+    name = services.get(trouble.host) or _service_of(trouble.host, facts.environment)
     where = f"{trouble.host}:{trouble.port}" if trouble.port else trouble.host
     if name in workloads:
         target, port = workload_peer(name, facts.environment), workloads[name].port
@@ -168,6 +168,12 @@ def _elsewhere(facts: Facts, complaint: Complaint) -> Cause | None:
             return found
     words = f"{complaint.evidence.sentence}: it cannot reach {where} ({trouble.fault})"
     return _from(complaint, complaint.evidence.kind, complaint.workload, words, root=f"{complaint.workload}:{where}", dependency=where)
+
+
+def _service_of(host: str, environment: str) -> str:
+    """The Service behind a name that the cluster's own name service gives; nothing for a name from outside, whatever its first word."""
+    name, _, rest = host.partition(".")
+    return name if rest in ("", environment) or rest.startswith(f"{environment}.svc") else ""
 
 
 def _is_address(text: str) -> bool:
@@ -238,16 +244,15 @@ def probe_faults(facts: Facts, machine: str) -> list[Fault | None]:
 
 def machine_command(facts: Facts, machine: Machine, fault: Fault) -> str:
     """What to type when a data machine fails."""
-    up = f"./hs up {facts.environment}"
     endpoint = facts.machines.get(machine)
     if fault in OF_ONE_CONTEXT:
-        return f"{up} --refresh"
+        return facts.refresh
     if fault is Fault.CERTIFICATE:
-        return up if facts.local else "ansible-playbook ansible/site.yml"
+        return facts.deploy if facts.local else "ansible-playbook ansible/site.yml"
     if fault is Fault.CONNECTIONS:
         return f'psql --command "{SESSIONS}" on {place(facts, machine)}'
     if facts.local or endpoint is None:
-        return up
+        return facts.deploy
     return f"ssh deploy@{endpoint.address} sudo systemctl status {UNITS[machine]}"
 
 

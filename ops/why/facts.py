@@ -43,8 +43,6 @@ class Database:
     trouble: str = ""
     migrated_to: str = ""
     expected: str = ""
-    behind: bool = False
-    """Whether scripts of this checkout have not been applied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +69,21 @@ class Facts:
     releases: Sequence[Release] = ()
     local: bool = False
     """Whether it runs on this machine's own estate, which `./hs up` mends."""
+    again: str = ""
+    """The command whose run failed, to be typed once more; empty where none did."""
     cluster_trouble: str = ""
     """Why the cluster did not answer."""
     unknown: Sequence[str] = ()
+
+    @property
+    def deploy(self) -> str:
+        """The command that brings the environment to what its files say; only the local estate is deployed without a release."""
+        return self.again or f"./hs {'up' if self.local else 'deploy'} {self.environment}"
+
+    @property
+    def refresh(self) -> str:
+        """The same, comparing with reality first; after a failed run it does that by itself."""
+        return self.again or f"{self.deploy} --refresh"
 
     def of(self, kind: str) -> list[Item]:
         """All objects of a kind."""

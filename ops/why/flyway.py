@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 LOCK_NOT_AVAILABLE = "55P03"
 """lock_not_available: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+CHECKSUM = re.compile(r"checksum mismatch for migration version (\S+)", re.IGNORECASE)
 LOCK_WORDS = "it waited for a lock that another session holds, longer than lock_timeout allows"
 
 
@@ -19,10 +20,14 @@ def sql_failure(log: Sequence[str]) -> str:
     if script and message:
         waited = f" ({LOCK_WORDS})" if is_lock_timeout(log) else ""
         return f"the script {script[1]} failed{f' at line {line[1]}' if line else ''}: {message[1].strip()}{waited}"
-    checksum = re.search(r"checksum mismatch for migration version (\S+)", text, re.IGNORECASE)
-    if checksum:
+    if checksum := CHECKSUM.search(text):
         return f"the script of version {checksum[1]} was edited after it had been applied (its checksum differs)"
     return ""
+
+
+def is_edited(log: Sequence[str]) -> bool:
+    """Whether a script was changed after it had been applied: then it is to be as it was, not corrected."""
+    return any(CHECKSUM.search(line) for line in log)
 
 
 def is_lock_timeout(log: Sequence[str]) -> bool:
@@ -36,4 +41,4 @@ def telling_lines(log: Sequence[str]) -> tuple[str, ...]:
     return tuple(line for line in log[begin:] if line.strip() and not re.fullmatch(r"-+", line.strip()))
 
 
-__all__ = ["is_lock_timeout", "sql_failure", "telling_lines"]
+__all__ = ["is_edited", "is_lock_timeout", "sql_failure", "telling_lines"]

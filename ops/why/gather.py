@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
+from ops.deployed import newest_values
 from ops.errors import PlatformError
 from ops.hosts import read_hosts
 from ops.kubernetes import get_items, kubectl
@@ -23,9 +24,8 @@ from ops.state import open_state
 from ops.why.answers import answer_of
 from ops.why.cause import Kind
 from ops.why.facts import Database, Endpoint, Facts, Line
-from ops.why.machines import order_of
 from ops.why.masks import mask
-from ops.why.pods import NAME, Item, ailment_of, moment, name_of, workload_of
+from ops.why.pods import Item, ailment_of, moment, name_of, workload_of
 from settings.flows import Machine
 from settings.load import Settings
 
@@ -194,11 +194,8 @@ def _database(settings: Settings, context: str, url: str) -> Callable[[], list[D
         answer = ask_database(url, settings.ca_certificate_path)
         migrations = settings.migrations.get(context)
         expected = migrations.newest if migrations else ""
-        behind = not answer.trouble and order_of(answer.migrated_to) < order_of(expected)
         name = urlsplit(url).path.lstrip("/") or f"{settings.stack}_{context}"
-        found = Database(
-            context=context, name=name, trouble=answer.trouble, migrated_to=answer.migrated_to, expected=expected, behind=behind
-        )
+        found = Database(context=context, name=name, trouble=answer.trouble, migrated_to=answer.migrated_to, expected=expected)
         return [found]
 
     return ask
@@ -207,18 +204,6 @@ def _database(settings: Settings, context: str, url: str) -> Callable[[], list[D
 def get_releases(environment: str) -> list[Release]:
     """The environment's releases, oldest first; raises PlatformError where their book cannot be opened."""
     return Book(open_state(os.environ.get("PULUMI_BACKEND_URL", "")), environment).releases()
-
-
-def newest_values(items: Iterable[Item], key: str) -> dict[str, str]:
-    """The value of a key in the newest Secret of each context that has it: a failed deploy may have left an older one beside it."""
-    found: dict[str, tuple[str, str]] = {}
-    for item in items:
-        data = item.get("data") or {}
-        if item.get("kind") == "Secret" and key in data:
-            context, made = str(item["metadata"]["labels"][NAME]), str(item["metadata"].get("creationTimestamp", ""))
-            if context not in found or found[context][0] < made:
-                found[context] = (made, base64.b64decode(data[key]).decode())
-    return {context: value for context, (_, value) in found.items()}
 
 
 def secrets_of(items: Iterable[Item], settings: Settings) -> list[str]:
@@ -257,4 +242,4 @@ def masked(facts: Facts, secrets: Sequence[str]) -> Facts:
     )
 
 
-__all__ = ["gather", "masked", "newest_values", "parse_lines", "secrets_of"]
+__all__ = ["gather", "masked", "parse_lines", "secrets_of"]

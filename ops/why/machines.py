@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ops.deployed import brings_to
 from ops.servers import Queue
 from ops.why.cause import Cause, Kind
 from ops.why.dependencies import KINDS, WORDS, machine_command, machine_root, machine_subject, place
@@ -16,8 +17,6 @@ from settings.migrations import order
 INBOX, DEAD = ".inbox", ".dead"
 BACKLOG = 10_000
 """Messages that wait although somebody consumes: more than an hour's work of a receiver at three a second."""
-NEWEST = "platform.highstreet.ly/newest"
-"""The annotation of a migration's Job that says what its release brings the database to."""
 DATA_ROLES = ("api", "receiver")
 
 
@@ -37,9 +36,7 @@ def machine_causes(facts: Facts) -> Iterator[Cause]:
 
 
 def _broker(facts: Facts, sentence: str, seen: str, root: str) -> Cause:
-    return Cause(
-        kind=Kind.BROKER, subject="rabbitmq", sentence=sentence, seen=(seen,), root=root, next=f"./hs up {facts.environment} --refresh"
-    )
+    return Cause(kind=Kind.BROKER, subject="rabbitmq", sentence=sentence, seen=(seen,), root=root, next=facts.refresh)
 
 
 def _trouble(facts: Facts, machine: Machine, message: str, database: Database | None) -> Iterator[Cause]:
@@ -77,17 +74,14 @@ def behind_causes(facts: Facts) -> Iterator[Cause]:
             sentence=f"the database {database.name} has had its scripts up to {database.migrated_to or 'none'}, not up to {wanted}",
             seen=(f"flyway_schema_history of {database.name}: {database.migrated_to or 'nothing'}",),
             dependency=database.name,
-            next=f"./hs up {facts.environment}",
+            next=facts.deploy,
             root=f"{database.context}-migration:behind",
         )
 
 
 def _wanted(facts: Facts, database: Database) -> str:
     """The version that the release which is deployed brings a database to; the checkout's where that cannot be seen."""
-    jobs = [job for job in facts.of("Job") if workload_of(job) == f"{database.context}-migration"]
-    newest = max(jobs, key=lambda job: str(job["metadata"].get("creationTimestamp", "")), default=None)
-    said = str(newest["metadata"].get("annotations", {}).get(NEWEST, "")) if newest else ""
-    return said or database.expected
+    return brings_to(facts.of("Job"), database.context) or database.expected
 
 
 def order_of(version: str) -> tuple[int, ...]:
@@ -131,7 +125,7 @@ def _queue(facts: Facts, queue: Queue, words: str) -> Cause:
         seen=(seen,),
         log=_lines(facts, receiver, queue.name),
         affected=(receiver,),
-        next=f"./hs up {facts.environment} --refresh" if missing else f"./hs logs {receiver} --environment {facts.environment}",
+        next=facts.refresh if missing else f"./hs logs {receiver} --environment {facts.environment}",
         root=f"queue:{queue.name}",
     )
 

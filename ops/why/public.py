@@ -42,7 +42,7 @@ def _record(facts: Facts, host: HostStatus, sentence: str) -> Cause:
         sentence=words,
         seen=(f"A record of {host.host}: {host.address or 'none'}, expected {host.expected}",),
         dependency="the zones' name server" if silent else "DNS",
-        next=f"./hs verify {facts.environment}" if silent else f"./hs up {facts.environment} --refresh",
+        next=f"./hs verify {facts.environment}" if silent else facts.refresh,
         root=f"dns:{words.replace(host.host, '')}",
     )
 

@@ -101,7 +101,7 @@ def _cause(facts: Facts, refusal: Refusal) -> Cause:
         events=events[-1:],
         seen=(*seen, *_quota_status(facts, name)),
         dependency=f"ResourceQuota {name}",
-        next=f"./hs up {facts.environment} --refresh, where {stack} allows enough (highstreetly:environment.quota)",
+        next=f"{facts.refresh}, where {stack} allows enough (highstreetly:environment.quota)",
         root=f"quota:{name}",
     )
 

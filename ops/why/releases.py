@@ -58,15 +58,14 @@ def next_after(facts: Facts, cause: Cause, release: Release | None) -> str:
     """The command to type next: back to what ran before where a release did it, else forward."""
     if cause.next:
         return cause.next
-    up = f"./hs up {facts.environment}"
     if release is not None and release.kind == "deploy" and cause.kind in ROLLED_BACK_FROM:
         return f"./hs rollback {facts.environment}"
     if cause.kind is Kind.MIGRATION:
-        return f"{up}, after the script is corrected"
+        return f"{facts.deploy}, after the script is corrected"
     if cause.kind is Kind.IMAGE:
-        return f"{up}, after the version is corrected or the image pushed"
+        return f"{facts.deploy}, after the version is corrected or the image pushed"
     if cause.kind in (Kind.UNSCHEDULED, Kind.CONFIGURATION):
-        return f"kubectl describe pod {cause.pod} --namespace {facts.environment}" if cause.pod else up
+        return f"kubectl describe pod {cause.pod} --namespace {facts.environment}" if cause.pod else facts.deploy
     if cause.pod:
         return f"./hs logs {cause.subject} --environment {facts.environment} --lines 200"
     return f"./hs status {facts.environment}"

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from ops.deployed import is_rolled_out, is_unreleased
+from ops.releases.choose import current
 from ops.why.cause import Cause, Kind
 from ops.why.dependencies import Complaint, cause_behind
 from ops.why.facts import Facts, Line
-from ops.why.flyway import sql_failure, telling_lines
+from ops.why.flyway import is_edited, sql_failure, telling_lines
 from ops.why.images import registry_of
 from ops.why.pods import Ailment, Item, ailment_of, component_of, is_ready, moment, name_of, owners_of, warnings_of, workload_of
 from ops.why.trouble import latest
@@ -68,7 +70,8 @@ def _cause(facts: Facts, pod: Item, ailment: Ailment) -> Cause:
     if component_of(pod) == MIGRATION and ailment.kind in (Kind.CRASH, Kind.NOT_READY):
         failure = sql_failure(lines)
         if failure:
-            return replace(own, kind=Kind.MIGRATION, sentence=failure, log=telling_lines(lines)[:FLYWAY_LINES_SHOWN])
+            edited = f"{facts.deploy}, after the script is restored and the change put into a new one" if is_edited(lines) else ""
+            return replace(own, kind=Kind.MIGRATION, sentence=failure, log=telling_lines(lines)[:FLYWAY_LINES_SHOWN], next=edited)
         own = replace(own, kind=Kind.MIGRATION, sentence=f"the migration {own.sentence}")
     if ailment.kind in (Kind.CRASH, Kind.NOT_READY):
         for trouble in latest(lines):
@@ -116,15 +119,18 @@ def deployment_causes(facts: Facts) -> Iterator[Cause]:
     """What is missing altogether, or was scaled to nothing."""
     if not facts.has_workloads:
         return
-    missing = [workload.name for workload in facts.workloads() if facts.deployment(workload.name) is None]
+    release = current(facts.releases)
+    names = [workload.name for workload in facts.workloads()]
+    wanted = [name for name in names if facts.deployment(name) or not is_unreleased(name, release)]
+    missing = [name for name in wanted if facts.deployment(name) is None]
     for name in missing:
-        everything = len(missing) == len(list(facts.workloads()))
+        everything = len(missing) == len(wanted)
         yield Cause(
             kind=Kind.MISSING,
             subject=name,
             sentence="nothing of the environment is deployed" if everything else "is in the catalogue but not deployed",
             seen=(f"there is no Deployment {name}",) if not everything else ("the namespace holds no Deployment of the catalogue",),
-            next=f"./hs up {facts.environment}",
+            next=facts.deploy,
             root="nothing deployed" if everything else f"{name}:missing",
         )
     for workload in facts.workloads():
@@ -135,7 +141,7 @@ def deployment_causes(facts: Facts) -> Iterator[Cause]:
                 subject=workload.name,
                 sentence="was scaled to no pods at all: every stack file gives it one at least",
                 seen=(f"Deployment {workload.name}: replicas 0",),
-                next=f"./hs up {facts.environment} --refresh",
+                next=facts.refresh,
                 root=f"{workload.name}:scaled",
             )
 
@@ -165,11 +171,4 @@ def unexplained(facts: Facts, explained: Sequence[Cause]) -> Iterator[Cause]:
         )
 
 
-def is_rolled_out(deployment: Item) -> bool:
-    """Whether all pods of a Deployment's newest content are there and available."""
-    wanted, status = deployment["spec"].get("replicas", 1), deployment.get("status", {})
-    current = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-    return bool(current and status.get("availableReplicas", 0) >= wanted and status.get("updatedReplicas", 0) >= wanted)
-
-
-__all__ = ["deployment_causes", "is_rolled_out", "pod_causes", "shortage", "telling", "unexplained"]
+__all__ = ["deployment_causes", "pod_causes", "shortage", "telling", "unexplained"]

@@ -19,11 +19,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.e2e.conftest import Person
+from tests.e2e.conftest import SECOND, Person
 from tests.e2e.outside import TIMEOUT_SECONDS, Outside
 from tests.e2e.test_environment import person_address, place_order, wait_for_event
 from tests.e2e.test_from_outside import wait_for_certificate
 from tests.e2e.test_growing import secrets_of
+
+pytestmark = pytest.mark.usefixtures("second")
 
 NOTICED_SECONDS = 120
 """A probe fails twice, a crash is repeated, statistics come every few seconds: then at the latest the cause is to be named."""
@@ -131,6 +133,18 @@ def test_a_broken_image(person: Person) -> None:
         assert "no such image" in cause["cause"] or "cannot reach the registry" in cause["cause"] or "refuses to give it" in cause["cause"]
         assert why(person, "orders-api")["causes"]
         assert why(person, "shops-api")["healthy"]
+
+
+def test_what_is_broken_in_one_environment_is_no_cause_in_another(person: Person, second: Person) -> None:
+    with changed(person, "orders-api", "set", "image", "deployment/orders-api", "*=highstreetly/orders-api:nowhere"):
+        cause_of(person, "image", "orders-api")
+        assert why(second, "--environment", SECOND)["causes"] == []
+        found = json.loads(second.types("./hs", "status", "--json", expect=1))["environments"]
+        assert {one["environment"]: one["healthy"] for one in found} == {"kind": False, SECOND: True}
+        seen = second.types("./hs", "status", expect=1)
+        assert "kind ✗" in seen
+        assert f"{SECOND} ✓" in seen
+        assert "./hs why --environment kind says why." in seen
 
 
 def test_a_crash_loop(person: Person) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,9 +15,7 @@ from ops.certificates import CertificateState, Served
 from ops.errors import InputError
 from ops.names import Answer
 from ops.probes import Check, Handshake
-from settings import Settings, load_stack
-from settings.load import ROOT
-from tests.unit.conftest import SECRETS
+from settings import Settings
 
 ADDRESS = "127.0.0.1"
 GOOD_HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
@@ -73,12 +70,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(verify, "JOURNEY_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(verify, "JOURNEY_SECONDS", 0.2)
     return found
-
-
-@pytest.fixture
-def settings(local_settings: Path) -> Settings:
-    """The laptop's environment."""
-    return load_stack("kind", ROOT, SECRETS | {"HIGHSTREETLY_LOCAL_SETTINGS": str(local_settings)})
 
 
 def failed(checks: list[Check]) -> list[tuple[str, str]]:

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.deployed import is_rolled_out
 from ops.issuance import TOKEN_REMEDY
 from ops.releases.record import Release
 from ops.why.cause import Cause, Kind
 from ops.why.judge import causes, fold
-from ops.why.workloads import is_rolled_out
 from tests.unit.ops.why.test_causes import FLYWAY, ended, exhaust, fail_migration
-from tests.unit.ops.why.world import NOW, POSTGRES, World, catalogue, condition, event, host, log_line
+from tests.unit.ops.why.world import NAMESPACE, NOW, POSTGRES, World, catalogue, condition, event, host, log_line
 
 REFUSED = (
     f'connection failed: connection to server at "{POSTGRES}", port 5432 failed: Connection refused\n\tIs the server running on that host?'
@@ -101,6 +101,8 @@ def test_a_blocked_flow_is_named_with_the_policy_and_what_it_allows(world: World
         "NetworkPolicy payments-receiver allows to kube-system/k8s-app=kube-dns TCP 53, to kube-system/k8s-app=kube-dns UDP 53",
     )
     assert cause.next == "./hs up kind --refresh"
+    assert world.causes(local=False)[0].next == "./hs deploy kind --refresh", "what others use changes by releases"
+    assert world.causes(again="./hs rollback kind --to 3")[0].next == "./hs rollback kind --to 3"
 
 
 def test_a_policy_that_lets_nobody_in_is_the_target_s(world: World) -> None:
@@ -229,6 +231,13 @@ def test_a_release_that_touched_something_else_or_is_old_is_not_blamed(world: Wo
     assert [bool(cause.release) for cause in world.causes()] == [True, False]
 
 
+def test_a_service_that_is_merged_and_not_released_is_no_cause(world: World) -> None:
+    del world.deployments["shops-api"]
+    assert [cause.subject for cause in world.causes()] == ["shops-api"]
+    world.releases = [release(1, "1.4.0", 900)]
+    assert world.causes() == []
+
+
 def test_no_cause_is_made_without_evidence() -> None:
     with pytest.raises(ValueError, match="no evidence for orders-api"):
         Cause(kind=Kind.CRASH, subject="orders-api", sentence="ended")
@@ -313,6 +322,21 @@ def test_services_that_call_one_that_crashes_follow_from_the_crash(world: World)
     crash(world, "identity-api")
     cause = world.cause()
     assert (cause.kind, cause.subject, set(cause.affected)) == (Kind.CRASH, "identity-api", {"shops-api", "orders-api"})
+
+
+@pytest.mark.parametrize("host", ["dashboard.stripe.com", "dashboard.test", "dashboard.test.svc.cluster.local"])
+def test_a_name_from_outside_is_no_ui_of_ours_whatever_its_first_word(world: World, host: str) -> None:
+    world.unready("payments-api")
+    world.say("payments-api", log_line("the call failed", error=f'Get "https://{host}/x": connection timed out'))
+    cause = world.cause()
+    assert (cause.subject, cause.dependency) == ("payments-api", host)
+
+
+@pytest.mark.parametrize("host", ["dashboard", f"dashboard.{NAMESPACE}", f"dashboard.{NAMESPACE}.svc.cluster.local"])
+def test_a_service_of_ours_is_known_by_each_of_its_names(world: World, host: str) -> None:
+    world.unready("payments-api")
+    world.say("payments-api", log_line("the call failed", error=f'Get "http://{host}/x": connection refused'))
+    assert world.cause().dependency == "dashboard"
 
 
 def test_two_that_blame_each_other_are_one_cause(world: World) -> None:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.deployed import newest_values
 from ops.servers import queue_of, read_broker
 from ops.why.answers import endpoint_of, read
 from ops.why.facts import Line
-from ops.why.gather import masked, newest_values, parse_lines
+from ops.why.gather import masked, parse_lines
 from ops.why.images import sort_of
 from ops.why.masks import mask
 from ops.why.pods import ailment_of
@@ -180,6 +181,8 @@ def test_the_newest_secret_of_a_context_counts() -> None:
         return {"kind": "Secret", "metadata": {"labels": names, "creationTimestamp": made}, "data": data}
 
     items = [secret("2026-07-01T10:00:00Z", "new"), secret("2026-07-01T09:00:00Z", "old"), {"kind": "Secret", "metadata": {"labels": {}}}]
+    foreign = secret("2026-07-01T11:00:00Z", "by hand")
+    items.append(foreign | {"metadata": {"name": "mine", "creationTimestamp": "2026-07-01T11:00:00Z"}})
     assert newest_values(items, "DATABASE_URL") == {"orders": "new"}
 
 

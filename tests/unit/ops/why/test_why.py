@@ -22,7 +22,7 @@ from ops.why.cli import add_commands
 from ops.why.facts import Facts
 from ops.why.gather import Question
 from ops.why.report import about, age, paragraph
-from settings.load import Settings, load_stack
+from settings.load import Settings
 from tests.unit.conftest import SECRETS
 from tests.unit.ops.why.test_roots import crash, database_away
 from tests.unit.ops.why.world import NOW, World
@@ -151,15 +151,6 @@ def test_a_question_that_fails_is_named_by_its_failure() -> None:
     unknown: list[str] = []
     assert Question("releases", fail).answer(0, time.monotonic() + 5, unknown) == 0
     assert unknown == ["releases: State at nothing cannot be used."]
-
-
-@pytest.fixture
-def settings(local_settings: Path) -> Settings:
-    """The local environment's."""
-    import os
-
-    environ = {**os.environ, **SECRETS, "HIGHSTREETLY_LOCAL_SETTINGS": str(local_settings)}
-    return load_stack("kind", environ=environ)
 
 
 def test_what_is_gathered_is_judged_as_given(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

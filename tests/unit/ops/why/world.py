@@ -190,6 +190,7 @@ class World:
                 "rabbitmq": Endpoint(address=RABBITMQ, port=5671, title="the broker"),
             },
             broker=self.broker, hosts=list(self.hosts.values()), releases=self.releases, cluster_trouble=self.cluster_trouble,
+            local=True,
         )  # fmt: skip
         return replace(found, **changes)
 
