@@ -9,8 +9,9 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes_cert_manager as cert_manager
+from pulumi_kubernetes import Provider
 from pulumi_kubernetes.apiextensions import CustomResource
-from pulumi_kubernetes.core.v1 import ConfigMap, Secret
+from pulumi_kubernetes.core.v1 import ConfigMap, EnvVarArgs, ResourceRequirementsArgs, Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components import charts, naming, tokens
@@ -19,6 +20,7 @@ from settings.environment import Certificates, Issuer
 NAMESPACE = "cert-manager"
 TOKEN_KEY = "access-token"
 CA_FOLDER = "/etc/digitalocean-ca"
+RESOURCES = ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "48Mi"}, limits={"memory": "256Mi"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +79,29 @@ class CertificateManager(pulumi.ComponentResource):
             name=NAMESPACE,
             chart=settings.cert_manager.chart,
             version=settings.cert_manager.version,
-            repository_opts=cert_manager.RepositoryOptsArgs(repo=settings.cert_manager.repository),
+            # Unsaid, the package's own: it would look for an oci:// reference and for a folder there.
+            repository_opts=cert_manager.RepositoryOptsArgs(repo=settings.cert_manager.repository or ""),
             namespace=self.namespace.metadata.name,
             timeout=charts.INSTALL_TIMEOUT_SECONDS,
             values=chart_values(settings, authorities.metadata.name if authorities else None),
         )
-        return cert_manager.CertManager(name, helm_options=release, opts=self.child)
+        # In its own namespace, and so gone with it: a lease that was left in kube-system holds up the next installation.
+        leases = cert_manager.CertManagerGlobalLeaderElectionArgs(namespace=NAMESPACE)
+        # Without a provider of ours the package's component asks for the kubernetes plugin of the SDK that it was built with (4.22.0).
+        # It is the same with the variable that a deploy sets and without it, by hand.
+        kubernetes = Provider(f"{name}-kubernetes", enable_patch_force=True, opts=self.child)
+        return cert_manager.CertManager(
+            name,
+            helm_options=release,
+            # The chart's values that the package has arguments for: it drops them where they stand among the others.
+            prometheus=cert_manager.CertManagerPrometheusArgs(enabled=False),
+            global_=cert_manager.CertManagerGlobalArgs(leader_election=leases),
+            resources=RESOURCES,
+            webhook=cert_manager.CertManagerWebhookArgs(resources=RESOURCES),
+            cainjector=cert_manager.CertManagerCaInjectorArgs(resources=RESOURCES),
+            extra_env=[EnvVarArgs(name="SSL_CERT_FILE", value=f"{CA_FOLDER}/ca.crt")] if authorities else None,
+            opts=pulumi.ResourceOptions(parent=self, providers=[kubernetes]),
+        )
 
     def _create_issuer(self, issuer: str, settings: Issuer) -> None:
         CustomResource(
@@ -113,22 +132,14 @@ class CertificateManager(pulumi.ComponentResource):
 
 
 def chart_values(settings: Certificates, authorities: pulumi.Input[str] | None) -> dict[str, Any]:
-    """The chart's values (https://cert-manager.io/docs/installation/helm/)."""
-    resources = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}}
+    """The chart's values that the package has no arguments for (https://cert-manager.io/docs/installation/helm/)."""
     values: dict[str, Any] = {
         "crds": {"enabled": True, "keep": True},  # deleting them would delete every certificate of the cluster
         "dns01RecursiveNameservers": ",".join(with_port(server) for server in settings.nameservers),
         "dns01RecursiveNameserversOnly": True,
-        "prometheus": {"enabled": False},
-        # In its own namespace, and so gone with it: a lease that was left in kube-system holds up the next installation.
-        "global": {"leaderElection": {"namespace": NAMESPACE}},
-        "resources": resources,
-        "webhook": {"resources": resources},
-        "cainjector": {"resources": resources},
     }
     if authorities is not None:
         values |= {
-            "extraEnv": [{"name": "SSL_CERT_FILE", "value": f"{CA_FOLDER}/ca.crt"}],
             "volumes": [{"name": "digitalocean-ca", "configMap": {"name": authorities}}],
             "volumeMounts": [{"name": "digitalocean-ca", "mountPath": CA_FOLDER, "readOnly": True}],
         }

@@ -34,6 +34,7 @@ class Database(pulumi.ComponentResource):
     """One bounded context's database:
 
     - an owner role (migrations) and an app role (rows only), each with a generated password
+    - the administrator's lasting membership in the owner role
     - the database, closed to PUBLIC
     - the app role's rights, granted one after the other: two grants at once on one object fail in PostgreSQL with
       "tuple concurrently updated" (https://github.com/pulumi/pulumi-postgresql/issues/126)
@@ -46,7 +47,7 @@ class Database(pulumi.ComponentResource):
         self.args = args
         owner = self._create_role(name, "owner", naming.owner_role(args.environment, args.context))
         app = self._create_role(name, "app", naming.app_role(args.environment, args.context))
-        database = self._create_database(name, owner)
+        database = self._create_database(name, owner, self._create_membership(name, owner))
         self.ready = self._create_grants(name, database, owner, app)
         self.app_role = app.name
         self.app_secret = self._create_app_secret(database, app)
@@ -57,7 +58,18 @@ class Database(pulumi.ComponentResource):
         password = random.RandomPassword(f"{name}-{purpose}-password", length=PASSWORD_LENGTH, special=False, opts=self.child)
         return postgresql.Role(f"{name}-{purpose}", name=role, login=True, password=password.result, opts=self.child)
 
-    def _create_database(self, name: str, owner: postgresql.Role) -> postgresql.Database:
+    def _create_membership(self, name: str, owner: postgresql.Role) -> postgresql.GrantRole:
+        # Without it PostgreSQL would only warn instead of closing the database to PUBLIC, the official plugin would take that for done, and
+        # once it is closed could not connect. Before PostgreSQL 16 no setting of the server makes a role's maker its member.
+        return postgresql.GrantRole(
+            f"{name}-admin",
+            role=self.args.machine.admin_user,
+            grant_role=owner.name,
+            # From PostgreSQL 16 on whoever makes a role administers it, in a row of its own that the official plugin may read instead.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["withAdminOption"]),
+        )
+
+    def _create_database(self, name: str, owner: postgresql.Role, membership: postgresql.GrantRole) -> postgresql.Database:
         return postgresql.Database(
             f"{name}-database",
             name=naming.database_name(self.args.environment, self.args.context),
@@ -66,7 +78,7 @@ class Database(pulumi.ComponentResource):
             lc_collate="C.UTF-8",  # the same order on every machine, whatever its locale
             lc_ctype="C.UTF-8",
             template="template0",
-            opts=pulumi.ResourceOptions(parent=self, protect=self.args.protect),
+            opts=pulumi.ResourceOptions(parent=self, protect=self.args.protect, depends_on=[membership]),
         )
 
     def _create_grants(

@@ -247,7 +247,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             diffs=sorted({change.property for change in found}),
             hasDetailedDiff=True,
             deleteBeforeReplace=replaces
-            and (resource.deletes_before_replacing or differences.keeps_its_name(resource.properties, state, inputs)),
+            and (resource.deletes_before_replacing or differences.is_named_by_program(resource.properties, inputs)),
         )
         for change in found:
             kind = f"{change.kind}_REPLACE".upper() if change.replaces else change.kind.upper()

@@ -63,12 +63,12 @@ class PostgresLab:
         return self.plugin.make(DATABASE, {"name": f"{self.name}_{suffix}", **inputs})
 
     def admins_memberships(self) -> list[str]:
-        """The roles the admin is a useful member of: none should stay behind, unless the server is set to make him one."""
+        """This test's roles that the admin is a useful member of: none should stay behind, unless the server is set to make him one."""
         if self.rows("SELECT coalesce(current_setting('createrole_self_grant', true), '')") != [("",)]:
             return []
         useful = " AND (set_option OR inherit_option)" if self.rows("SHOW server_version_num") >= [("160000",)] else ""
         query = f"SELECT pg_get_userbyid(roleid)::text FROM pg_auth_members WHERE member = current_user::regrole{useful}"
-        return [str(row[0]) for row in self.rows(query)]
+        return [role for (role,) in self.rows(query) if role.startswith(self.name)]
 
     def clean(self) -> None:
         """Remove what the test made, databases before roles."""

@@ -24,7 +24,7 @@ def test_a_database_belongs_to_the_role_it_was_made_for_and_the_admin_leaves_tha
 
 def test_nothing_changed_is_no_difference_before_and_after_a_refresh(postgres: PostgresLab) -> None:
     owner = postgres.role("owner")
-    database = postgres.database(owner=owner.id, encoding="UTF-8", lcCollate="DEFAULT", connectionLimit=20)
+    database = postgres.database(owner=owner.id, encoding="UTF8", lcCollate="C", connectionLimit=20)
     assert not database.diff().changed
     assert database.refresh()
     assert not database.diff().changed

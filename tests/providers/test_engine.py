@@ -27,7 +27,13 @@ words = random.RandomPassword("password", length=24, special=False)
 pet = random.RandomPet("pet", keepers={"name": name})
 owner = postgresql.Role("owner", name=f"{name}_owner", opts=pg)
 app = postgresql.Role("app", name=f"{name}_app", login=settings.get("login", True), password=words.result, opts=pg)
-database = postgresql.Database("database", name=f"{name}_db", owner=owner.name, opts=pg)
+member = postgresql.GrantRole(
+    "member", role=settings["postgresql"]["username"], grant_role=owner.name,
+    opts=pulumi.ResourceOptions.merge(pg, pulumi.ResourceOptions(ignore_changes=["withAdminOption"])),
+)
+database = postgresql.Database(
+    "database", name=f"{name}_db", owner=owner.name, opts=pulumi.ResourceOptions.merge(pg, pulumi.ResourceOptions(depends_on=[member]))
+)
 last = database
 for role, kind, schema, privileges in (
     ("public", "database", None, []), (app.name, "database", None, ["CONNECT"]), (app.name, "schema", "public", ["USAGE"]),
@@ -117,7 +123,7 @@ def test_the_whole_life_of_a_stack(stack: Stack, postgres: PostgresLab, rabbit: 
     stack.pulumi("up", "--yes", "--skip-preview")
 
     rabbit.api("DELETE", "users", f"{name}_user")
-    postgres.run(f"REVOKE CONNECT ON DATABASE {name}_db FROM {name}_app", owner=f"{name}_owner")
+    postgres.run(f"REVOKE CONNECT ON DATABASE {name}_db FROM {name}_app")
     seen = stack.pulumi("refresh", "--yes", "--skip-preview")
     assert "2 deleted" in seen, "the user and its permissions are gone"
     assert "1 updated" in seen, "the grant has changed"

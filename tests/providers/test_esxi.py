@@ -32,15 +32,20 @@ import pulumi, pulumiverse_esxi_native as esxi
 settings = json.loads(os.environ["PROVIDERS_TEST"])
 provider = esxi.Provider("esxi1", **settings["host"])
 opts = pulumi.ResourceOptions(provider=provider)
+earlier = []
 network = esxi.PortGroup("network", name=settings["network"], v_switch="vSwitch0", vlan=10, opts=opts)
 pool = esxi.ResourcePool("pool", name="platform", opts=opts)
 for name, machine in settings["machines"].items():
     made = esxi.VirtualMachine(
         name, name=name, disk_store="ssd", os="debian12-64", clone_from_virtual_machine=settings["image"], resource_pool_name=pool.name,
         mem_size=machine["memory"], info=[esxi.KeyValuePairArgs(**pair) for pair in machine["info"]],
-        network_interfaces=[esxi.NetworkInterfaceArgs(virtual_network=network.name, mac_address=machine["mac"])], opts=opts,
+        network_interfaces=[esxi.NetworkInterfaceArgs(virtual_network=network.name, mac_address=machine["mac"])],
+        opts=pulumi.ResourceOptions(provider=provider, depends_on=earlier, **settings.get("options", {})),
     )
     pulumi.export(name, made.ip_address)
+    earlier = [made] if settings.get("options") else []
+if settings.get("lost"):
+    raise pulumi.RunError(settings["lost"])
 """
 
 
@@ -185,6 +190,41 @@ def test_what_somebody_changes_by_hand_is_put_back(stack: Stack, host: Host) -> 
     assert host.inside("alpha", "cat", "/home/deploy/.ssh/authorized_keys") == KEY
     assert host.inspect("beta")["Id"] == whole["beta"]
     stack.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes", "--refresh")
+
+
+def test_one_machine_is_made_anew_as_the_runbook_says_and_no_other_is_touched(stack: Stack, host: Host) -> None:
+    options = {"protect": True, "retain_on_delete": True, "replacement_trigger": "esxi1"}  # esxi/machine.py's
+    up = ("up", "--yes", "--skip-preview")
+    stack.pulumi(*up, options=options)
+    beta, alpha = host.inspect("beta")["Id"], stack.resources()["alpha"]["urn"]
+
+    host.docker("rm", "--force", "--volumes", f"{host.name}-alpha")
+    stack.pulumi(*up, "--expect-no-changes", options=options)
+    assert host.machines() == ["beta"], "what the state holds counts as there"
+    assert "can't be safely deleted" in stack.pulumi("state", "delete", "--force", "--yes", alpha, fine=False), "others depend on it"
+    assert "marked for protection" in stack.pulumi(*up, "--target-replace", alpha, fine=False, options=options)
+    stack.pulumi("state", "unprotect", "--yes", alpha)
+    assert "1 replaced" in stack.pulumi(*up, "--target-replace", alpha, options=options)
+    assert host.inside("alpha", "cat", "/home/deploy/.ssh/authorized_keys") == KEY
+    assert host.inspect("beta")["Id"] == beta
+    assert stack.resources()["alpha"]["protect"] is True
+    stack.pulumi(*up, "--expect-no-changes", options=options)
+
+    moved = {**options, "replacement_trigger": "esxi2"}
+    assert "marked for protection" in stack.pulumi(*up, fine=False, options=moved), "never taken for one on the other host"
+    assert host.machines() == ["alpha", "beta"]
+    stack.pulumi(*up, options={})
+
+
+def test_what_stands_on_a_host_that_cannot_be_reached_stays(stack: Stack, host: Host) -> None:
+    stack.pulumi("up", "--yes", "--skip-preview")
+    reached: Properties = {"alpha": host.described(10, memory=192)}
+    said = stack.pulumi("up", "--yes", "--skip-preview", fine=False, machines=reached, lost="esxi2 cannot be reached")
+    assert "esxi2 cannot be reached" in said
+    assert "Traceback" not in said
+    assert host.inspect("alpha")["HostConfig"]["Memory"] == 192 * MIB, "the other hosts are brought up to date"
+    assert host.machines() == ["alpha", "beta"]
+    assert set(stack.resources()) >= {"alpha", "beta"}
 
 
 def test_a_name_or_an_address_that_is_taken_is_refused_and_nothing_half_made_is_left(stack: Stack, host: Host, image: str) -> None:

@@ -27,9 +27,11 @@ from ops.state.bucket import BucketState
 from ops.state.leases import LEASE_SECONDS
 from ops.state.locks import Holder, Lock
 from ops.state.postgres import PostgresState
-from ops.state.state import is_running
+from ops.state.state import POLL_SECONDS, is_running
 from tests.providers.private_servers import BUCKET, REGION, Backend
 
+TAKEOVER_SECONDS = 10.0
+"""How long nobody waits for a dead one: the turn is had, and its lock freed, by then."""
 HOLD_UNTIL_KILLED = """
 import sys, time
 from ops.state import open_state
@@ -166,13 +168,16 @@ def test_the_turn_is_over_when_its_process_is_killed_and_whoever_waits_is_told_f
         assert first.stdout
         assert first.stdout.readline() == "has it\n"
         waited: list[str] = []
+        killed_at: list[float] = []
 
         def kill(holder: str) -> None:
             waited.append(holder)
+            killed_at.append(time.monotonic())
             first.kill()
             first.wait()
 
         with state.turn("test", "rollback", kill, lambda _line: None):
+            assert time.monotonic() - killed_at[0] < TAKEOVER_SECONDS
             assert f"process {first.pid}" in waited[0]
             assert "deploy test/1.0.0" in waited[0]
 
@@ -191,6 +196,22 @@ def test_two_that_start_at_once_have_the_turn_one_after_the_other(url: str) -> N
     with ThreadPoolExecutor(max_workers=4) as pool:
         assert sorted(pool.map(work, range(4))) == list(range(4))
     assert most == [1]
+
+
+def test_the_second_of_two_that_start_at_once_is_told_whom_it_waits_for(url: str) -> None:
+    told: tuple[list[str], list[str]] = [], []
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        with open_state(url).turn("test", f"run {number}", told[number].append, pytest.fail):
+            order.append(number)
+            time.sleep(3 * POLL_SECONDS)  # long enough for the other one to ask
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(work, range(2)))
+    first, second = order
+    assert told[first] == []
+    assert any(f"process {os.getpid()}" in holder and holder.endswith(f": run {first}") for holder in told[second])
 
 
 def test_a_run_whose_session_is_lost_ends_with_its_engine_and_says_so(postgres_url: str) -> None:
@@ -244,6 +265,11 @@ def test_what_the_engine_writes_is_understood(state: State, engine: Engine) -> N
     assert [resource["type"] for resource in state.checkpoint("test")["resources"]] == ["pulumi:pulumi:Stack"]
     assert not state.has_pending_operations("test")
     assert not state.last_run_failed("test")
+    name = "release 1 test/1.0.0"
+    engine.run("up", "--stack", "test", "--yes", "--skip-preview", "--message", name)
+    assert state.last_run("test")["message"] == name
+    engine.run("destroy", "--stack", "test", "--yes", "--skip-preview")
+    assert state.last_run("test")["message"] != name
     assert engine.up("raise ValueError") != 0
     assert state.last_run_failed("test")
     assert state.locks("test") == []
@@ -252,7 +278,9 @@ def test_what_the_engine_writes_is_understood(state: State, engine: Engine) -> N
 def test_the_lock_of_a_killed_engine_is_freed_and_the_engine_works_again(state: State, engine: Engine) -> None:
     lock = engine.strand_lock(state)
     told: list[str] = []
+    begun = time.monotonic()
     with state.turn("test", "deploy", pytest.fail, told.append):
+        assert time.monotonic() - begun < TAKEOVER_SECONDS
         assert state.locks("test") == []
     assert told == [f"freed the lock of a run that is gone: {lock}"]
     assert engine.up() == 0
@@ -266,8 +294,10 @@ def test_a_killed_run_takes_its_engine_with_it_and_the_next_one_goes_on(state: S
         engine.wait_for_the_program(run)
         (lock,) = state.locks("test")
         run.kill()
+        killed_at = time.monotonic()
     told: list[str] = []
     with state.turn("test", "rollback", lambda _holder: None, told.append):
+        assert time.monotonic() - killed_at < TAKEOVER_SECONDS
         assert not is_running(lock.pid)
         assert told == [f"freed the lock of a run that is gone: {lock}"]
     subprocess.run(["pkill", "-KILL", "--session", str(run.pid)], check=False)  # the language host and the program may still be there

@@ -12,11 +12,12 @@ from local.providers.postgresql.database_objects import vanished
 from local.providers.postgresql.membership import acting_as
 from local.providers.postgresql.quoting import identifier, literal
 from local.providers.postgresql.server import Server, Session
-from local.providers.properties import Property
+from local.providers.properties import Property, Refusals
 from local.providers.wire import Properties
 
 TEMPLATE = "template0"  # the only one any encoding and collation can be made from
 DEFAULT = "DEFAULT"
+TOLD_BY_SERVER = ("encoding", "lcCollate", "lcCtype", "tablespaceName")
 
 
 class Database(Resource[Server]):
@@ -36,6 +37,17 @@ class Database(Resource[Server]):
         Property("isTemplate", "boolean", computed=True),
         Property("alterObjectOwnership", "boolean", default=False),
     )
+
+    @override
+    def check(self, inputs: Properties, refusals: Refusals) -> None:
+        """Refuse a spelling that the server answers with another one: for it the official plugin makes the database anew, at every run."""
+        for name in TOLD_BY_SERVER:
+            value = inputs.get(name)
+            if isinstance(value, str) and value.upper() == DEFAULT:
+                refusals.add(name, f"{value!r} is told by the server as what it stands for, which would differ at every run: leave it out")
+        encoding = inputs.get("encoding")
+        if isinstance(encoding, str) and encoding.upper() != DEFAULT and encoding != (told := encoding.upper().replace("-", "")):
+            refusals.add("encoding", f"{encoding!r} is told by the server as {told}, which would differ at every run: write {told!r}")
 
     @override
     def create(self, client: Server, inputs: Properties) -> tuple[str, Properties]:
@@ -92,15 +104,16 @@ class Database(Resource[Server]):
 
 def create_statement(inputs: Mapping[str, Any], admin: str) -> str:
     """CREATE DATABASE; owned by the admin, from template0 and in UTF-8 where nothing else is said."""
+    template = inputs.get("template") or TEMPLATE
     options = [
         f"OWNER {identifier(inputs.get('owner') or admin)}",
-        f"TEMPLATE {_word(inputs.get('template') or TEMPLATE, identifier)}",
-        f"ENCODING {_word(inputs.get('encoding') or 'UTF8', literal)}",
+        f"TEMPLATE {DEFAULT if template.upper() == DEFAULT else identifier(template)}",
+        f"ENCODING {literal(inputs.get('encoding') or 'UTF8')}",
     ]
     places = (("lcCollate", "LC_COLLATE", literal), ("lcCtype", "LC_CTYPE", literal), ("tablespaceName", "TABLESPACE", identifier))
     for key, word, quote in places:
         if inputs.get(key):
-            options.append(f"{word} {_word(inputs[key], quote)}")
+            options.append(f"{word} {quote(inputs[key])}")
     options += [
         f"ALLOW_CONNECTIONS {_boolean(inputs['allowConnections'])}",
         f"CONNECTION LIMIT {inputs['connectionLimit']:d}",
@@ -118,8 +131,7 @@ def alter_statements(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
     if new.get("owner") and new["owner"] != old.get("owner"):
         statements.append(f"ALTER DATABASE {name} OWNER TO {identifier(new['owner'])}")
     if new.get("tablespaceName") and new["tablespaceName"] != old.get("tablespaceName"):
-        place = "RESET TABLESPACE" if new["tablespaceName"].upper() == DEFAULT else f"SET TABLESPACE {identifier(new['tablespaceName'])}"
-        statements.append(f"ALTER DATABASE {name} {place}")
+        statements.append(f"ALTER DATABASE {name} SET TABLESPACE {identifier(new['tablespaceName'])}")
     if old.get("connectionLimit", -1) != new["connectionLimit"]:
         statements.append(f"ALTER DATABASE {name} CONNECTION LIMIT {new['connectionLimit']:d}")
     for key, word in (("allowConnections", "ALLOW_CONNECTIONS"), ("isTemplate", "IS_TEMPLATE")):
@@ -154,23 +166,13 @@ def _found(session: Session, name: str) -> Properties:
 
 
 def _state(found: Properties, known: Properties) -> Properties:
-    """What was found, with what the server forgets: the template it came from, and spellings such as DEFAULT."""
+    """What was found, with what the server forgets: the template it came from."""
     kept = {"template": known.get("template") or TEMPLATE, "alterObjectOwnership": bool(known.get("alterObjectOwnership"))}
-    spelled = {key: known[key] for key in ("encoding", "lcCollate", "lcCtype", "tablespaceName") if _means(known.get(key), found[key])}
-    return {**found, **kept, **spelled}
-
-
-def _means(said: Any, found: str) -> bool:
-    """Whether the program's spelling stands for what the server answers: DEFAULT, or UTF-8 for UTF8."""
-    return isinstance(said, str) and (said.upper() == DEFAULT or said.upper().replace("-", "") == found.upper().replace("-", ""))
+    return {**found, **kept}
 
 
 def _given(owner: str | None) -> list[str]:
     return [owner] if owner else []
-
-
-def _word(value: str, quote: Any) -> str:
-    return DEFAULT if value.upper() == DEFAULT else str(quote(value))
 
 
 def _boolean(value: Any) -> str:

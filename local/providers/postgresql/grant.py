@@ -103,7 +103,8 @@ class Grant(Resource[Server]):
             return
 
         def work(session: Session) -> None:
-            with acting_as(session, _prepared(session, state)):
+            owner = [database_owner(session)] if state["objectType"] == "database" else []  # what an older program made has to go as well
+            with acting_as(session, [*_prepared(session, state), *owner]):
                 session.execute_fully(revoke_statement(state)) if _alone(state) else session.execute(revoke_statement(state))
 
         client.change(work, state["database"])
@@ -169,13 +170,13 @@ def target(properties: Mapping[str, Any]) -> str:
 
 
 def _prepared(session: Session, properties: Mapping[str, Any]) -> list[str]:
-    """Take the locks the official provider takes; the roles to act as."""
+    """Take the locks the official provider takes; the roles to act as. On a database there are none, as there: the admin is a member."""
     kind = properties["objectType"]
     if properties["role"] != PUBLIC:
         lock_role(session, properties["role"])
     if kind == "database":
         lock_database(session, properties["database"])
-        return [database_owner(session)]
+        return []
     return [] if kind in FOREIGN else owners_in_schema(session, properties["schema"], tables=kind != "schema")
 
 

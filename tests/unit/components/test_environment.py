@@ -155,6 +155,16 @@ def test_two_environments_share_no_name_but_the_cluster_s(run_stack: Callable[..
     assert names(run_stack("test")) & names(run_stack("dev")) == set()
 
 
+def test_the_administrator_is_a_member_of_an_owner_role_before_it_owns_a_database(environment: Recorder) -> None:
+    order = [(found.type.rsplit(":", 1)[-1], found.inputs) for found in environment.resources]
+    made = {inputs["owner"]: place for place, (kind, inputs) in enumerate(order) if kind == "Database" and "owner" in inputs}
+    joined = {inputs["grantRole"]: place for place, (kind, inputs) in enumerate(order) if kind == "GrantRole"}
+    assert {inputs["role"] for kind, inputs in order if kind == "GrantRole"} == {"platform"}
+    assert joined.keys() == made.keys()
+    assert len(made) == len(CONTEXTS)
+    assert all(joined[owner] < place for owner, place in made.items())
+
+
 def test_the_cluster_stack_holds_no_environment(run_stack: Callable[..., Recorder]) -> None:
     recorder = run_stack("cluster")
     assert recorder.of("Deployment") == []

@@ -33,7 +33,7 @@ def test_pieces_joined_are_the_scripts_again(scripts: dict[str, str]) -> None:
     assert joined(config_map_data(content)) == content
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.tuples(st.sampled_from("aé€"), st.integers(1, 3 * PIECE_BYTES_MAX)), min_size=1, max_size=4))
 def test_no_config_map_is_too_large_however_large_the_scripts(sizes: list[tuple[str, int]]) -> None:
     content = {f"V{number}__x.sql": (letter * count).encode() for number, (letter, count) in enumerate(sizes, start=1)}

@@ -13,6 +13,7 @@ from local.providers.wire import UNKNOWN, Properties, Secret
 from tests.providers.plugin import Plugin
 
 ROLE = "postgresql:index/role:Role"
+DATABASE = "postgresql:index/database:Database"
 GRANT = "postgresql:index/grant:Grant"
 DEFAULTS = "postgresql:index/defaultPrivileges:DefaultPrivileges"
 SCHEMA = "postgresql:index/schema:Schema"
@@ -147,6 +148,9 @@ def test_the_engines_own_naming_is_followed(plugins: dict[str, Plugin]) -> None:
             "withGrantOption",
             "cannot be true for the role public",
         ),
+        (DATABASE, {"name": "d", "encoding": "UTF-8"}, "encoding", "write 'UTF8'"),
+        (DATABASE, {"name": "d", "encoding": "default"}, "encoding", "leave it out"),
+        (DATABASE, {"name": "d", "lcCollate": "DEFAULT"}, "lcCollate", "would differ at every run: leave it out"),
         (SCHEMA, {"name": "s", "policies": [{"role": "r"}]}, "policies", "use a Grant with objectType schema"),
         (VHOST, {"name": "v", "maxQueues": "many"}, "maxQueues", "'many' is not a whole number"),
         (POLICY, {"name": "p", "vhost": "v"}, "policy", "it is required"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.providers.differences import Change, changes, keeps_its_name
+from local.providers.differences import Change, changes, is_named_by_program
 from local.providers.postgresql.provider import PROVIDER as POSTGRESQL
 from local.providers.properties import Property, Refusals, check, imported_inputs, planned, refreshed_inputs
 from local.providers.rabbitmq.provider import PROVIDER as RABBITMQ
@@ -68,6 +68,11 @@ def test_a_default_is_no_difference_to_a_state_that_never_heard_of_it() -> None:
     assert difference({}, {"size": 2}) == {"size": "add"}
 
 
+def test_a_default_that_the_official_plugin_left_unsaid_is_no_difference() -> None:
+    assert difference({"size": 1}, {}) == {}
+    assert difference({"size": 2}, {}) == {"size": "delete"}
+
+
 def test_differences_inside_objects_and_maps_are_told_by_their_path() -> None:
     old = {"rule": {"pattern": "a", "priority": 1, "limits": {"max-length": "1", "expires": "2"}}}
     new = {"rule": {"pattern": "b", "priority": 1, "limits": {"max-length": "3"}}}
@@ -94,10 +99,45 @@ def test_ignored_paths_are_left_out() -> None:
     assert difference(old, new, "rule", "name") == {}
 
 
-def test_only_a_name_that_was_given_and_stays_makes_the_old_one_go_first() -> None:
-    assert keeps_its_name(PROPERTIES, {"name": "a"}, {"name": "a", "__defaults": []})
-    assert not keeps_its_name(PROPERTIES, {"name": "a"}, {"name": "b", "__defaults": []})
-    assert not keeps_its_name(PROPERTIES, {"name": "a-1234567"}, {"name": "a-1234567", "__defaults": ["name"]})
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (["a"], ["b"], {"[0]": "update"}),
+        (["a", "b"], ["b"], {"[0]": "delete"}),
+        (["b"], ["a", "b"], {"[0]": "add"}),
+        (["a"], ["a", "b"], {"[1]": "add"}),
+        (["a", "b", "c"], ["a", "x", "c"], {"[1]": "update"}),
+        (["a", "b", "c"], ["c"], {"[0]": "delete", "[1]": "delete"}),
+        ([], ["a"], {"": "add"}),
+        (["a"], [], {"": "delete"}),
+    ],
+)
+def test_the_elements_of_a_list_are_told_by_their_places(old: list[str], new: list[str], told: dict[str, str]) -> None:
+    assert difference({"order": old}, {"order": new}) == {f"order{place}": kind for place, kind in told.items()}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (["SELECT"], ["INSERT"], {0: "update"}),
+        (["SELECT", "INSERT"], ["SELECT"], {0: "delete"}),
+        (["SELECT"], ["INSERT", "SELECT"], {0: "add"}),
+        (["SELECT", "UPDATE"], ["INSERT", "SELECT"], {0: "add", 1: "delete"}),
+        (["DELETE", "INSERT", "SELECT", "UPDATE"], ["SELECT", "UPDATE", "TRUNCATE"], {0: "delete", 1: "delete", 2: "add"}),
+        (["SELECT"], ["INSERT", "DELETE"], {0: "update", 1: "add"}),
+    ],
+)
+def test_the_elements_of_a_set_are_told_by_the_places_they_have_in_the_official_plugins_state(
+    old: list[str], new: list[str], told: dict[int, str]
+) -> None:
+    assert difference({"tags": old}, {"tags": new}) == {f"tags[{place}]": kind for place, kind in told.items()}
+
+
+def test_a_name_that_the_program_gave_makes_the_old_one_go_first() -> None:
+    assert is_named_by_program(PROPERTIES, {"name": "a", "__defaults": []})
+    assert not is_named_by_program(PROPERTIES, {"name": "a-1234567", "__defaults": ["name"]})
+    assert not is_named_by_program(PROPERTIES, {"name": "a"})
+    assert not is_named_by_program(PROPERTIES[1:], {"size": 1, "__defaults": []})
 
 
 def test_a_preview_promises_inputs_and_old_values_and_calls_the_rest_unknown() -> None:

@@ -65,8 +65,8 @@ def test_a_new_database_comes_from_template0_in_utf8_and_is_the_admins_unless_to
     statement = database.create_statement({"name": "d", "allowConnections": True, "connectionLimit": -1}, "admin")
     expected = 'OWNER "admin" TEMPLATE "template0" ENCODING \'UTF8\' ALLOW_CONNECTIONS true CONNECTION LIMIT -1 IS_TEMPLATE false'
     assert statement == f'CREATE DATABASE "d" {expected}'
-    special = {"name": "d", "owner": "o", "lcCollate": "DEFAULT", "tablespaceName": "t", "allowConnections": False, "connectionLimit": 1}
-    assert ' LC_COLLATE DEFAULT TABLESPACE "t" ALLOW_CONNECTIONS false' in database.create_statement(special, "admin")
+    special = {"name": "d", "owner": "o", "lcCollate": "C", "tablespaceName": "t", "allowConnections": False, "connectionLimit": 1}
+    assert " LC_COLLATE 'C' TABLESPACE \"t\" ALLOW_CONNECTIONS false" in database.create_statement(special, "admin")
 
 
 @pytest.mark.parametrize(
