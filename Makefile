@@ -19,5 +19,5 @@ unit: ## The fast half: lint, types and unit tests, no cluster
 
 check: unit
 
-bench: ## Measure start, update and memory, and print a table
+bench: ## Measure start, update, memory and releases, and print a table
 	@./hs bench

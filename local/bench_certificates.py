@@ -31,13 +31,13 @@ def issue_seconds(estate: Estate, hosts: list[str]) -> list[float]:
 
     Raises PlatformError when one does not come.
     """
-    _kubectl(estate, "create", "namespace", NAMESPACE)
+    kubectl(estate, "create", "namespace", NAMESPACE)
     try:
         items = [_ingress(host) for host in hosts]
-        _kubectl(estate, "create", "--filename", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        kubectl(estate, "create", "--filename", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
         return _wait(estate, len(hosts))
     finally:
-        _kubectl(estate, "delete", "namespace", NAMESPACE)
+        kubectl(estate, "delete", "namespace", NAMESPACE)
 
 
 def _ingress(host: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _wait(estate: Estate, wanted: int) -> list[float]:
                 f"{wanted - len(ready)} of {wanted} certificates did not come in {GIVE_UP_SECONDS} s.",
                 remedy="kubectl describe challenges --all-namespaces",
             )
-        for certificate in json.loads(_kubectl(estate, "get", "certificates", "--namespace", NAMESPACE, "--output", "json"))["items"]:
+        for certificate in json.loads(kubectl(estate, "get", "certificates", "--namespace", NAMESPACE, "--output", "json"))["items"]:
             conditions = certificate.get("status", {}).get("conditions", [])
             if any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions):
                 ready.setdefault(certificate["metadata"]["name"], elapsed)
@@ -77,6 +77,7 @@ def percentile_95(values: list[float]) -> float:
     return values[-(-95 * len(values) // 100) - 1]
 
 
-def _kubectl(estate: Estate, *words: str, input: str | None = None) -> str:  # noqa: A002 - the word that subprocess.run uses
+def kubectl(estate: Estate, *words: str, input: str | None = None) -> str:  # noqa: A002 - the word that subprocess.run uses
+    """kubectl on the estate's cluster; returns what it said."""
     command = ["kubectl", "--kubeconfig", str(estate.kubeconfig), *words]
     return run(command, input=input, what="The cluster did not take a command.", remedy="./hs doctor").stdout

@@ -1,4 +1,4 @@
-"""The local estate's commands: up, down, doctor, load, env, trust, test, bench, restore-server."""
+"""The local estate's commands: up, down, doctor, load, env, trust, github, test, bench, restore-server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import typer
 
 from local.estate import Estate
 from ops import console
-from ops.cli import EstateName, Refresh
 from ops.errors import InputError
 
 LOOK_SECONDS = 20
@@ -17,49 +16,12 @@ LOOK_SECONDS = 20
 Stack = Annotated[str, typer.Argument(help="a stack of the local estate: kind, or one of your own")]
 
 
-def up(
-    stack: Annotated[
-        str | None, typer.Argument(help="a stack of the local estate: kind (unless you say another), or one of your own")
-    ] = None,
-    refresh: Refresh = False,
-    every: Annotated[bool, typer.Option("--all", help="every stack of an estate, each after what it stands on")] = False,
-    estate: EstateName = "local",
-    if_changed: Annotated[bool, typer.Option("--if-changed", help="leave the stack alone if its files are those of its last run")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask before the datacenter's machines are changed")] = False,
-) -> None:
-    """Bring the local estate up and deploy a stack on it. Run it again after any change, or after Ctrl-C."""
-    if every:
-        up_all(stack, estate, yes=yes)
-        return
-    up_one(stack or "kind", refresh=refresh, if_changed=if_changed)
-
-
-def up_all(stack: str | None, estate: str, *, yes: bool) -> None:
-    """Bring every stack of an estate up; the datacenter's after asking, because its machines are among them."""
-    from ops.all_stacks import LOCAL, run_all, tasks
-
-    if stack:
-        raise InputError("--all takes no stack.", remedy=f"./hs up {stack}, or ./hs up --all")
-    todo = tasks("up", estate)
-    if estate != LOCAL and not yes:
-        console.out.print("This runs, in this order", *(f"  {' '.join(task.command)}" for task in todo), sep="\n", markup=False)
-        typer.confirm("Run it?", abort=True)
-    run_all(todo)
-
-
-def up_one(stack: str, *, refresh: bool, if_changed: bool) -> None:
-    """Bring the local estate up with one stack on it."""
+def up(stack: str, *, refresh: bool, if_changed: bool) -> None:
+    """Bring the local estate up with one of its stacks on it (`./hs up`)."""
     from local.environment import require_local
     from local.up import up as bring_up
-    from ops import deploy
     from ops.cli import show
-    from settings.load import environments, estate_of, stacks
 
-    if stack in stacks() and estate_of(stack) != "local" and stack not in environments():
-        deploy.up(
-            stack, refresh=refresh, if_changed=if_changed
-        )  # what a datacenter's cluster has once: no environment, so no release and no tag
-        return
     require_local(stack)
     if bring_up(Estate.load(), stack, refresh=refresh, if_changed=if_changed):
         look_from_outside(stack)
@@ -157,8 +119,15 @@ def trust(
         console.out.print(line, markup=False, soft_wrap=True)
 
 
+def github() -> None:
+    """Start GitHub's place on the local estate: a repository whose pushed tags run the workflows, and a checkout to push them from."""
+    from local.github.serve import serve
+
+    console.out.print(serve(Estate.load()), markup=False, soft_wrap=True)
+
+
 def run_tests(
-    unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: a minute and a half, no cluster")] = False,
+    unit: Annotated[bool, typer.Option("--unit", help="only lint, types and unit tests: four minutes, no cluster")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave the trial estate up, to look at")] = False,
 ) -> None:
     """Run everything that a change must pass, on a trial estate of its own beside yours."""
@@ -190,7 +159,7 @@ def restore_server(
 
 def add_commands(app: typer.Typer) -> None:
     """Add the local estate's commands to the command line."""
-    for command in (up, down, destroy, doctor, load, env, trust, bench):
+    for command in (down, destroy, doctor, load, env, trust, github, bench):
         app.command()(command)
     app.command(name="test")(run_tests)
     app.command(name="restore-server")(restore_server)

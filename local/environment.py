@@ -85,6 +85,16 @@ def prepare(stack: str) -> None:
     os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path(), stack))
 
 
+def prepare_machines() -> None:
+    """Set the variables in this process for the stack of the estate's machines (esxi/), whose state is always the estate's own folder."""
+    from local.toolchain import Toolchain
+
+    estate, toolchain = Estate.load(), Toolchain()
+    require_up(estate)
+    os.environ.update(variables(estate, str(toolchain.pulumi_home()), toolchain.path()))
+    os.environ["PULUMI_BACKEND_URL"] = f"file://{estate.pulumi_state}"
+
+
 def require_up(estate: Estate) -> None:
     """Raise PlatformError unless the estate has been brought up."""
     if not estate.local_settings.exists():

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from local.estate import Estate
+from local.github import checkout
 from local.newrelic import container as newrelic
 from local.registry import container as registry
 
@@ -49,10 +50,10 @@ def public(estate: Estate) -> dict[str, Any]:
 
 
 def cluster(estate: Estate, charts: Mapping[str, Path]) -> dict[str, Any]:
-    """What stands in the places of DigitalOcean, Let's Encrypt and New Relic, and the charts' folders."""
+    """What stands in the places of DigitalOcean, Let's Encrypt, New Relic and GitHub, and the charts' folders."""
     authority = str(estate.secrets.ca_certificate)
     issuer = {"server": f"https://{estate.address('acme')}:{ACME_PORT}/dir", "ca_certificate_file": authority}
-    return {
+    found: dict[str, Any] = {
         "dns": {"digitalocean_api": digitalocean_api(estate)},
         "certificates": {
             "nameservers": [f"{estate.address('digitalocean')}:53"],
@@ -63,6 +64,7 @@ def cluster(estate: Estate, charts: Mapping[str, Path]) -> dict[str, Any]:
         "log_shipping": {"endpoint": newrelic.url(estate), "ca_certificate_file": authority},
         "ingress_controller": {"traefik": {"chart": str(charts["traefik"])}},
     }
+    return found | ({"runners": checkout.runners()} if checkout.is_made(estate) else {})
 
 
 def digitalocean_api(estate: Estate) -> str:

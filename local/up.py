@@ -15,10 +15,10 @@ from local.addons.charts import ensure_charts
 from local.addons.images import ensure_addon_images
 from local.base_images import ensure_base_images
 from local.cluster import cluster, mirror
-from local.engine import ensure_engine, stop_engine
+from local.engine import ensure_engine, is_running, stop_engine
 from local.environment import variables
 from local.estate import Estate
-from local.github import repository
+from local.github import checkout, repository
 from local.images import ensure_images
 from local.machines import configure, machines
 from local.machines import stack as machine_stack
@@ -28,6 +28,7 @@ from local.providers.install import install as install_plugin
 from local.registry.push import push
 from local.toolchain import Toolchain
 from ops import console, deploy
+from ops.errors import InputError
 from ops.process import run
 
 STAND_IN_PLUGINS = {
@@ -41,6 +42,8 @@ STAND_IN_PLUGINS = {
 """The plugins that the program needs beside kubernetes, at the versions of their SDKs in requirements/."""
 ON_THIS_MACHINE = ("esxi-native",)
 """Those whose official plugin is never wanted here: the local estate's hypervisor is the container engine."""
+WITH_DATA = ("postgres", "rabbitmq", "registry", "spaces")
+"""Machines whose container or volume is worth nothing without the estate's secrets."""
 
 
 def up(estate: Estate, stack: str = "kind", *, refresh: bool = False, if_changed: bool = False) -> bool:
@@ -48,9 +51,31 @@ def up(estate: Estate, stack: str = "kind", *, refresh: bool = False, if_changed
 
     Raises PlatformError with what stopped it. Two at a time take turns until the deploy: both would make the same cluster and machines.
     """
+    if not estate.data_dir.exists():
+        refuse_orphans(estate)
     with turn(estate):
         bring_up_below(estate, stack)
     return bool(deploy.up(stack, estate.checkout, refresh=refresh, if_changed=if_changed))
+
+
+def refuse_orphans(estate: Estate) -> None:
+    """Raise InputError where data of an estate of this name is there whose state and secrets are not: nobody can use it any more."""
+    ensure_engine()
+    if found := orphans(estate):
+        raise InputError(
+            f"The estate {estate.name} is there without its state and secrets; nothing was touched.",
+            why=f"{estate.data_dir} is gone, and without it nobody can use the data of {', '.join(found)}.",
+            remedy="put that folder back, or ./hs down, which deletes the data, and then ./hs up",
+        )
+
+
+def orphans(estate: Estate) -> list[str]:
+    """The containers and volumes with data of an estate whose state and secrets are gone."""
+    if estate.data_dir.exists() or not is_running():
+        return []
+    listed = [["ps", "--all", "--filter", f"label={estate.label}", "--format", "{{.Names}}"], ["volume", "ls", "--format", "{{.Name}}"]]
+    names = {name for words in listed for name in run(["docker", *words]).stdout.split()}
+    return sorted(names & {estate.container(machine) for machine in WITH_DATA})
 
 
 @contextmanager
@@ -138,7 +163,9 @@ def down(estate: Estate) -> None:
 
     The cache of tools and images stays; it belongs to no estate.
     """
-    if run(["docker", "info"], check=False).returncode == 0:
+    if estate.data_dir.exists():
+        ensure_engine()  # one that a restart of the machine ended still has the containers and volumes
+    if is_running():
         with console.step(f"Removing the estate {estate.name}") as step:
             repository.end(estate)
             step.note("cluster")
@@ -163,13 +190,14 @@ def other_estates() -> list[str]:
 def what_down_deletes(estate: Estate) -> list[str]:
     """What ``down`` would remove, a line each."""
     if not estate.data_dir.exists():
-        return []
+        return [f"{name}, whose state and secrets are gone" for name in orphans(estate)]
     return [
         f"the cluster {estate.cluster} and everything in it",
         "the machines with their data",
         "what stands for DigitalOcean, Let's Encrypt and Docker Hub, with zones, certificates and pushed images",
         f"the docker network {estate.network}",
         f"state and secrets in {estate.data_dir}",
+        *([f"the checkout {checkout.path_of(estate)} with its commits"] if checkout.is_made(estate) else []),
     ]
 
 

@@ -21,23 +21,26 @@ KIND_FILES = ("images/base/files", "sigs.k8s.io/kind@v0.33.0")
 CALICO_CRDS = ("libcalico-go/config/crd", "github.com/projectcalico/calico@v1.11.0-cni-plugin.0.20250813170300-a0db560f0520")
 
 IMAGES = {
-    # What kubeadm asks for (`kubeadm config images list`), and the program that the image holds. kube-proxy needs nft, so it has a base.
+    # What kubeadm asks for (`kubeadm config images list`), and the program that the image starts. kube-proxy needs nft, so it has a base.
     f"registry.k8s.io/kube-apiserver:{KUBERNETES}": ("kubernetes", "kube-apiserver", "scratch"),
     f"registry.k8s.io/kube-controller-manager:{KUBERNETES}": ("kubernetes", "kube-controller-manager", "scratch"),
     f"registry.k8s.io/kube-scheduler:{KUBERNETES}": ("kubernetes", "kube-scheduler", "scratch"),
     f"registry.k8s.io/kube-proxy:{KUBERNETES}": ("kubernetes", "kube-proxy", "proxy"),
-    "registry.k8s.io/etcd:3.6.6-0": ("etcd", "etcd", "scratch"),
+    "registry.k8s.io/etcd:3.6.6-0": ("etcd", "etcd", "etcd"),
     "registry.k8s.io/coredns/coredns:v1.13.1": ("coredns", "coredns", "scratch"),
     "registry.k8s.io/pause:3.10.1": ("pause", "pause", "scratch"),
 }
 DOCKERFILES = {
     "scratch": 'FROM scratch\nCOPY {program} /{target}\nENTRYPOINT ["/{target}"]\n',
+    "etcd": 'FROM scratch\nCOPY {program} etcdutl /usr/local/bin/\nENTRYPOINT ["/{target}"]\n',
     "proxy": (
         f"FROM {debian.TAG}\nRUN apt-get update && apt-get install -y --no-install-recommends nftables iptables conntrack ipset kmod"
         " && rm -rf /var/lib/apt/lists/*\nCOPY {program} /usr/local/bin/{target}\n"
     ),
 }
 TARGETS = {"etcd": "usr/local/bin/etcd", "pause": "pause", "coredns": "coredns"}
+BESIDE = {"etcd": ("etcdutl",)}
+"""What else of its tool an image holds: with etcdutl a snapshot is restored."""
 
 
 def is_made_here() -> bool:
@@ -124,7 +127,8 @@ def _make_images(binaries: dict[str, Path], archives: Path, step: Step) -> None:
     for number, (reference, (tool, program, base)) in enumerate(IMAGES.items()):
         step.note(f"packing {program}")
         with tempfile.TemporaryDirectory(prefix="hs-image-") as folder:
-            shutil.copy(binaries[tool] / program, folder)
+            for name in (program, *BESIDE.get(program, ())):
+                shutil.copy(binaries[tool] / name, folder)
             target = TARGETS.get(program, f"usr/local/bin/{program}" if base == "scratch" else program)
             (Path(folder) / "Dockerfile").write_text(DOCKERFILES[base].format(program=program, target=target))
             run(

@@ -32,6 +32,7 @@ from ops.process import run
 from ops.unchanged import files_digest
 
 UNITS = {"postgres": "postgresql@*-main.service", "rabbitmq": "rabbitmq-server.service"}
+LOGS_KEPT = 20
 SSH_SECONDS = 90  # a machine that has just been started may take a minute until its services run
 
 
@@ -58,9 +59,18 @@ class Controller:
         return self.folder / "ssh_config"
 
     @property
-    def log(self) -> Path:
-        """Everything the last run said."""
-        return self.folder / "last-run.jsonl"
+    def logs(self) -> list[Path]:
+        """Everything that each run said, the first run's first."""
+        return sorted((self.folder / "runs").glob("*.jsonl"))
+
+    def new_log(self) -> Path:
+        """An empty file for a run's log, its owner's alone; of the others the first stays, from which the machines came, and the newest."""
+        for old in self.logs[1:-LOGS_KEPT]:
+            old.unlink()
+        log = self.folder / "runs" / f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
+        log.parent.mkdir(exist_ok=True)
+        log.touch(mode=0o600)
+        return log
 
     def program(self, name: str) -> Path:
         """A program of Ansible's own environment; the environment is made when it is not there yet."""
@@ -114,11 +124,11 @@ def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], n
     program = here.program("ansible-playbook")
     sockets = Path(tempfile.mkdtemp(prefix="hs-ssh-"))  # a short path: a socket's path may have 107 characters
     heard = Run()
-    log = here.log.open("w")
-    here.log.chmod(0o600)
+    log = here.new_log()
+    file = log.open("w")
 
     def hear(line: str) -> None:
-        log.write(line + "\n")
+        file.write(line + "\n")
         doing = heard.hear(line)
         if doing:
             note(doing)
@@ -132,9 +142,9 @@ def play(here: Controller, secrets: Mapping[str, str], options: Sequence[str], n
             on_line=hear,
         )
     finally:
-        log.close()
+        file.close()
         shutil.rmtree(sockets, ignore_errors=True)
-    _raise_failures(heard, result.returncode, here)
+    _raise_failures(heard, result.returncode, here, log)
     return heard
 
 
@@ -173,7 +183,7 @@ def _environment(here: Controller, sockets: Path) -> dict[str, str]:
     }
 
 
-def _raise_failures(heard: Run, code: int, here: Controller) -> None:
+def _raise_failures(heard: Run, code: int, here: Controller, log: Path) -> None:
     if code == 0 and heard.recap is not None and not heard.failures:
         return
     if any(failure.unreachable for failure in heard.failures):
@@ -187,7 +197,7 @@ def _raise_failures(heard: Run, code: int, here: Controller) -> None:
             "correct what is named above, then run the same command again: it goes on where it stopped",
         )
     why = explanation(heard.failures) or "\n".join(heard.noise[-15:]) or f"ansible-playbook ended with exit code {code}"
-    raise PlatformError(what, why=f"{why}\n(the whole run: {here.log})", remedy=remedy)
+    raise PlatformError(what, why=f"{why}\n(the whole run: {log})", remedy=remedy)
 
 
 def _states(here: Controller, machines: Sequence[Machine]) -> list[dict[str, Any]]:

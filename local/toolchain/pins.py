@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -74,6 +75,7 @@ class Pin(BaseModel):
         return total.hexdigest()[:HASH_LENGTH]
 
 
+@cache
 def read_pins(path: Path = HERE / "pins.yaml") -> dict[str, Pin]:
     """Every pin by its tool's name; raises ValidationError for a key it does not know."""
-    return {name: Pin.model_validate(pin) for name, pin in yaml.safe_load(path.read_text()).items()}
+    return {name: Pin.model_validate(pin) for name, pin in yaml.load(path.read_text(), Loader=yaml.CSafeLoader).items()}

@@ -28,7 +28,7 @@ class Toolchain:
     """The tools that pins.yaml names."""
 
     def __init__(self, pins: dict[str, Pin] | None = None, cache: Path | None = None, modules: Path = GO_MODULES) -> None:
-        self.pins = pins or read_pins()
+        self.pins = pins or dict(read_pins())
         self.cache = cache or cache_dir()
         self.modules = modules
         self.releases = Releases()

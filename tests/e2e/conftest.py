@@ -17,6 +17,9 @@ import yaml
 from local.estate import Estate
 from tests.e2e.outside import Outside
 
+SECOND = "beside"
+"""The environment beside the first one (the fixture `second`)."""
+
 
 @cache
 def shell_of(checkout: Path) -> dict[str, str]:
@@ -82,6 +85,24 @@ def person() -> Person:
 def outside(person: Person) -> Outside:
     """What lies outside the trial estate."""
     return Outside(Estate.load(person.checkout))
+
+
+@pytest.fixture(scope="session")
+def second(person: Person, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """A person in a checkout of their own, whose small environment runs beside `kind` until the session ends. It has no public name."""
+    from tests.e2e.releases import small_product  # that module needs Person
+
+    found = small_product(person, tmp_path_factory.mktemp(SECOND) / "checkout", SECOND)
+    catalogue = found.read_yaml("catalogue.yaml")
+    catalogue["uis"] = {name: {"calls": ui["calls"]} for name, ui in catalogue["uis"].items()}
+    found.write("catalogue.yaml", yaml.safe_dump(catalogue))
+    shell = shell_of(found.checkout)
+    found.types("pulumi", "stack", "select", "--create", SECOND, env=shell)
+    found.types("pulumi", "up", "--yes", "--skip-preview", "--stack", SECOND, env=shell)
+    assert found.status(SECOND)["healthy"] is True
+    yield found
+    found.types("./hs", "destroy", SECOND, "--yes")
+    found.kubectl("delete", "namespace", SECOND)
 
 
 @pytest.fixture

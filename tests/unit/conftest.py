@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from local import overlay
@@ -14,6 +15,10 @@ from settings.runners import PASSPHRASE
 
 PASSPHRASES = [f"{PASSPHRASE}{environment}" for environment in ("live", "test", "dev")]
 SECRETS = {f"HIGHSTREETLY_{name.upper()}": f"canary-{name}" for name in (*load.SECRETS, *PASSPHRASES)}
+
+# How long an example takes says more of what else the machine does than of the code.
+hypothesis.settings.register_profile("timeless", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("timeless")
 
 
 @pytest.fixture(scope="session")

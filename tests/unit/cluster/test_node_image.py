@@ -40,6 +40,12 @@ def test_every_baked_in_image_holds_a_program_that_the_toolchain_builds(programs
     assert missing == {}
 
 
+def test_the_image_of_etcd_can_restore_a_snapshot_as_the_official_one_can(programs: dict[str, set[str]]) -> None:
+    [(tool, program, base)] = [made for name, made in IMAGES.items() if name.startswith("registry.k8s.io/etcd:")]
+    assert set(node_image.BESIDE[program]) | {"etcdutl"} <= programs[tool]
+    assert "etcdutl" in node_image.DOCKERFILES[base]
+
+
 def test_every_baked_in_image_has_a_dockerfile() -> None:
     assert {base for _, _, base in IMAGES.values()} <= set(node_image.DOCKERFILES)
 
