@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import runpy
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +41,8 @@ class Recorder(mocks.Mocks):
     """Answers like the providers would and keeps what was asked."""
 
     resources: list[Recorded] = field(default_factory=list)
+    options: dict[str, pulumi.ResourceOptions] = field(default_factory=dict)
+    """The options that each resource was declared with, by ``TYPE::NAME``."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         """Record a resource; its outputs are its inputs and what its provider would have added."""
@@ -59,9 +60,22 @@ class Recorder(mocks.Mocks):
         """No function is expected to be called."""
         raise AssertionError(f"unexpected call of {args.token}")
 
+    def declared(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """Record a resource's options, which the mocks' own calls do not tell."""
+        self.options[f"{args.type_}::{args.name}"] = args.opts
+
     def of(self, kind: str) -> list[Recorded]:
         """The resources whose type ends in ``kind``."""
         return [found for found in self.resources if found.type.rsplit(":", 1)[-1] == kind]
+
+    def options_of(self, found: Recorded) -> pulumi.ResourceOptions:
+        """The options that a resource was declared with."""
+        return self.options[f"{found.type}::{found.name}"]
+
+    def goes_before(self, found: Recorded) -> set[str]:
+        """The names of the resources that a resource is declared to wait for, beside those whose outputs it takes."""
+        before: Any = self.options_of(found).depends_on or []
+        return {resource._name for resource in before}
 
     def one(self, kind: str, name: str) -> Recorded:
         """The one resource of a kind with this Kubernetes or physical name."""
@@ -77,20 +91,20 @@ def run_program(
     *,
     program: Path = ROOT / "__main__.py",
     project: str = "highstreetly",
-    transformation: Callable[[pulumi.ResourceTransformationArgs], None] = lambda _args: None,
+    recorder: Recorder | None = None,
 ) -> Recorder:
     """Run a real program of the checkout under mocks and return what it declared; what it raised is raised.
 
-    ``transformation`` is shown every resource with its options.
+    A ``recorder`` of the caller's own holds what a program declared before it raised.
     """
-    recorder = Recorder()
+    recorder = recorder or Recorder()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     mocks.set_mocks(recorder, project=project, stack=stack, preview=False)
     set_all_config(config, secret_keys)
 
     async def declare() -> None:
-        pulumi.runtime.register_stack_transformation(transformation)
+        pulumi.runtime.register_stack_transformation(recorder.declared)
         runpy.run_path(str(program))
         await wait_for_rpcs()
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pulumi
-import pulumi_postgresql
-import pulumi_rabbitmq
 import pytest
 
 from tests.unit.components.recorder import Recorded, Recorder
@@ -115,19 +112,10 @@ def test_no_password_stands_outside_a_secret(environment: Recorder) -> None:
 
 
 @pytest.mark.parametrize(("stack", "protected"), [("live", True), ("test", True), ("dev", True), ("kind", False)])
-def test_data_is_protected_everywhere_but_on_a_laptop(
-    stack: str, protected: bool, run_stack: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[bool] = []
-    for kind in (pulumi_postgresql.Database, pulumi_rabbitmq.VHost):
-
-        def record(self: Any, *words: Any, original: Any = kind.__init__, opts: pulumi.ResourceOptions, **more: Any) -> None:
-            seen.append(bool(opts.protect))
-            original(self, *words, opts=opts, **more)
-
-        monkeypatch.setattr(kind, "__init__", record)
-    run_stack(stack)
-    assert seen == [protected] * (len(CONTEXTS) + 1)
+def test_data_is_protected_everywhere_but_on_a_laptop(stack: str, protected: bool, run_stack: Callable[..., Recorder]) -> None:
+    recorder = run_stack(stack)
+    data = [found for found in [*recorder.of("Database"), *recorder.of("VHost")] if not found.type.startswith("platform:")]
+    assert [bool(recorder.options_of(found).protect) for found in data] == [protected] * (len(CONTEXTS) + 1)
 
 
 def test_images_are_the_environment_s_version_of_each_workload(live: Recorder) -> None:
@@ -156,13 +144,13 @@ def test_two_environments_share_no_name_but_the_cluster_s(run_stack: Callable[..
 
 
 def test_the_administrator_is_a_member_of_an_owner_role_before_it_owns_a_database(environment: Recorder) -> None:
-    order = [(found.type.rsplit(":", 1)[-1], found.inputs) for found in environment.resources]
-    made = {inputs["owner"]: place for place, (kind, inputs) in enumerate(order) if kind == "Database" and "owner" in inputs}
-    joined = {inputs["grantRole"]: place for place, (kind, inputs) in enumerate(order) if kind == "GrantRole"}
-    assert {inputs["role"] for kind, inputs in order if kind == "GrantRole"} == {"platform"}
-    assert joined.keys() == made.keys()
-    assert len(made) == len(CONTEXTS)
-    assert all(joined[owner] < place for owner, place in made.items())
+    joined = {found.inputs["grantRole"]: found for found in environment.of("GrantRole")}
+    owned = {found.inputs["owner"]: found for found in environment.of("Database") if "owner" in found.inputs}
+    assert {found.inputs["role"] for found in joined.values()} == {"platform"}
+    assert joined.keys() == owned.keys()
+    assert len(owned) == len(CONTEXTS)
+    for owner, database in owned.items():
+        assert environment.goes_before(database) == {joined[owner].name}
 
 
 def test_the_cluster_stack_holds_no_environment(run_stack: Callable[..., Recorder]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pulumi_kubernetes.helm.v3 as helm
 import pytest
 import yaml
 
@@ -144,19 +143,10 @@ def test_nobody_connects_to_a_runner_and_it_to_the_named_ports_only(cluster: Rec
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_scale_sets_go_before_what_they_need_to_go(run_stack: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
-    after: dict[str, set[str]] = {}
-    original: Any = helm.Release.__init__
-
-    def record(self: Any, resource: str, *words: Any, opts: Any, **more: Any) -> None:
-        after[more["name"]] = {found._name for found in opts.depends_on or []}
-        original(self, resource, *words, opts=opts, **more)
-
-    monkeypatch.setattr(helm.Release, "__init__", record)
-    run_stack("cluster")
+def test_scale_sets_go_before_what_they_need_to_go(cluster: Recorder) -> None:
     for name in ENVIRONMENTS:
         needed = {"arc-gha-rs-controller-release", "github-app-secret", f"deployer-{name}-secret", f"deployer-{name}-binding"}
-        assert after[scale_set(name)] == needed
+        assert cluster.goes_before(releases(cluster)[scale_set(name)]) == needed
 
 
 def test_without_a_repository_there_are_deployers_and_no_runners_of_github(

@@ -22,31 +22,22 @@ PASSWORD = "hidden-word"
 
 
 @pytest.fixture(scope="module")
-def options() -> dict[str, pulumi.ResourceOptions]:
-    """The options of every resource that the program made, by name."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def datacenter(options: dict[str, pulumi.ResourceOptions]) -> Recorder:
+def datacenter() -> Recorder:
     """The real program with the real stack file."""
-    return run(options, {})
+    return run(Recorder(), {})
 
 
-def run(options: dict[str, pulumi.ResourceOptions], lost: dict[str, str]) -> Recorder:
-    """Run the program; ``options`` are filled with those of every resource, and the hosts ``lost`` do not answer."""
+def run(recorder: Recorder, lost: dict[str, str]) -> Recorder:
+    """Run the program; the hosts ``lost`` do not answer."""
     config = yaml.safe_load((ROOT / "esxi" / "Pulumi.datacenter.yaml").read_text())["config"]
     secrets = {f"{PROJECT}:password_esxi{number}": PASSWORD for number in (1, 2, 3)}
-
-    def note(args: pulumi.ResourceTransformationArgs) -> None:
-        options[f"{args.type_}::{args.name}"] = args.opts
 
     program = ROOT / "esxi" / "__main__.py"
     values = {key: json.dumps(value) for key, value in config.items()} | secrets
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(LOCAL_SETTINGS_VARIABLE, raising=False)
         patch.setattr(reach, "unreachable", lambda _: lost)
-        return run_program("datacenter", values, list(secrets), program=program, project=PROJECT, transformation=note)
+        return run_program("datacenter", values, list(secrets), program=program, project=PROJECT, recorder=recorder)
 
 
 def test_there_are_fourteen_machines_on_three_hosts(datacenter: Recorder) -> None:
@@ -56,31 +47,29 @@ def test_there_are_fourteen_machines_on_three_hosts(datacenter: Recorder) -> Non
     assert sorted(host.name for host in datacenter.of("esxi-native")) == ["esxi1", "esxi2", "esxi3"]
 
 
-def test_every_machine_is_protected_and_stays_when_it_leaves_the_files(
-    datacenter: Recorder, options: dict[str, pulumi.ResourceOptions]
-) -> None:
+def test_every_machine_is_protected_and_stays_when_it_leaves_the_files(datacenter: Recorder) -> None:
     for machine in datacenter.of(VM):
-        given = options[f"{machine.type}::{machine.name}"]
+        given = datacenter.options_of(machine)
         assert given.protect is True
         assert given.retain_on_delete is True
         assert {"info", "memSize", "power", "os", "virtualHWVer", "bootFirmware"} <= set(given.ignore_changes or [])
 
 
-def test_a_machine_on_another_host_is_another_machine(datacenter: Recorder, options: dict[str, pulumi.ResourceOptions]) -> None:
-    triggers = {machine.name: options[f"{machine.type}::{machine.name}"].replacement_trigger for machine in datacenter.of(VM)}
+def test_a_machine_on_another_host_is_another_machine(datacenter: Recorder) -> None:
+    triggers = {machine.name: datacenter.options_of(machine).replacement_trigger for machine in datacenter.of(VM)}
     assert triggers == {machine.name: machine.host for machine in load_stack("datacenter", environ=PASSWORDS).machines}
 
 
 def test_a_host_that_cannot_be_reached_fails_the_run_once_the_other_hosts_are_declared() -> None:
-    declared: dict[str, pulumi.ResourceOptions] = {}
+    recorder = Recorder()
     with pytest.raises(pulumi.RunError, match="esxi1 cannot be reached"):
-        run(declared, {"esxi1": "esxi1 cannot be reached"})
-    machines = {name.rpartition("::")[2] for name in declared if VM in name}
+        run(recorder, {"esxi1": "esxi1 cannot be reached"})
+    machines = {name.rpartition("::")[2] for name in recorder.options if VM in name}
     assert machines == {
         *("rabbitmq", "control-plane1", "control-plane3"),
         *("worker1", "worker3", "worker4", "worker6", "worker7", "worker9"),
     }
-    assert not [name for name in declared if "::esxi1" in name]
+    assert not [name for name in recorder.options if "::esxi1" in name]
 
 
 def test_every_machine_has_its_own_address_and_card_in_the_platform_s_network(datacenter: Recorder) -> None:
