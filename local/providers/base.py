@@ -87,6 +87,11 @@ class Provider(ABC, Generic[Client]):
     def resources(self) -> Sequence[Resource[Client]]:
         """Every type of resource of the package."""
 
+    def schema(self) -> dict[str, Any]:
+        """The package schema of the types that are implemented."""
+        properties = {resource.token: resource.properties for resource in self.resources()}
+        return package_schema(self.name, self.version, self.configuration, properties)
+
     @abstractmethod
     def client(self, configuration: Properties, cancelled: threading.Event) -> Client:
         """The back end by its (checked, plain) configuration. Must not connect: a no-op deployment needs no back end."""
@@ -149,7 +154,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @answered
     def GetSchema(self, request: Any, context: Any) -> Any:
         """A schema of the types that are implemented, enough for `pulumi import`."""
-        return provider_pb2.GetSchemaResponse(schema=json.dumps(package_schema(self.provider)))
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(self.provider.schema()))
 
     @override
     @answered

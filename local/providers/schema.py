@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from local.providers.base import Provider, Resource
-    from local.providers.properties import Property
+from local.providers.properties import Property
 
 SIMPLE_TYPES = {"text": "string", "integer": "integer", "boolean": "boolean"}
 
 
-def package_schema(provider: Provider[Any]) -> dict[str, Any]:
-    """The schema of every type a provider implements."""
+def package_schema(
+    name: str, version: str, configuration: Sequence[Property], resources: Mapping[str, Sequence[Property]]
+) -> dict[str, Any]:
+    """The schema of a provider: its configuration, and every type it implements by its token."""
     types: dict[str, Any] = {}
-    resources = {resource.token: _resource(resource, types) for resource in provider.resources()}
+    variables = {prop.name: _type(prop, name, types) for prop in configuration}
     return {
-        "name": provider.name,
-        "version": provider.version,
-        "config": {"variables": {prop.name: _type(prop, provider.name, types) for prop in provider.configuration}},
-        "provider": {"inputProperties": {prop.name: _type(prop, provider.name, types) for prop in provider.configuration}},
+        "name": name,
+        "version": version,
+        "config": {"variables": variables},
+        "provider": {"inputProperties": variables},
         "types": types,
-        "resources": resources,
+        "resources": {token: _resource(token, properties, types) for token, properties in resources.items()},
     }
 
 
-def _resource(resource: Resource[Any], types: dict[str, Any]) -> dict[str, Any]:
-    given = [prop for prop in resource.properties if not prop.output]
+def _resource(token: str, properties: Sequence[Property], types: dict[str, Any]) -> dict[str, Any]:
+    given = [prop for prop in properties if not prop.output]
     return {
-        "properties": {prop.name: _type(prop, resource.token, types) for prop in resource.properties},
-        "inputProperties": {prop.name: _type(prop, resource.token, types) for prop in given},
+        "properties": {prop.name: _type(prop, token, types) for prop in properties},
+        "inputProperties": {prop.name: _type(prop, token, types) for prop in given},
         "requiredInputs": sorted(prop.name for prop in given if prop.required),
     }
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from local.providers.errors import BackendError
 from local.providers.postgresql.membership import PUBLIC, role_exists
-from local.providers.postgresql.server import Server, Session
+from local.providers.postgresql.server import Server
+from local.providers.postgresql.session import Session
 
 DATABASE_OWNER = "pg_database_owner"  # since PostgreSQL 14 the owner of the schema public: whoever owns the database
 

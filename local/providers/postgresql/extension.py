@@ -8,7 +8,8 @@ from local.providers.base import Resource
 from local.providers.postgresql.database_objects import database_exists, database_owner, split_id, vanished
 from local.providers.postgresql.membership import acting_as
 from local.providers.postgresql.quoting import identifier, literal
-from local.providers.postgresql.server import Server, Session
+from local.providers.postgresql.server import Server
+from local.providers.postgresql.session import Session
 from local.providers.properties import Property
 from local.providers.wire import Properties
 

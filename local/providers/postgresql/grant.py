@@ -13,7 +13,8 @@ from local.providers.postgresql.database_objects import all_there, database_owne
 from local.providers.postgresql.membership import PUBLIC, acting_as, lock_database, lock_role
 from local.providers.postgresql.privileges import ALLOWED, check_privileges, settled
 from local.providers.postgresql.quoting import identifier, identifiers, qualified
-from local.providers.postgresql.server import Server, Session
+from local.providers.postgresql.server import Server
+from local.providers.postgresql.session import Session
 from local.providers.properties import Property, Refusals
 from local.providers.wire import UNKNOWN, Properties
 

@@ -7,7 +7,8 @@ from typing_extensions import override
 from local.providers.base import Resource
 from local.providers.postgresql.membership import SINCE_SET_OPTION, lock_role, role_exists
 from local.providers.postgresql.quoting import identifier
-from local.providers.postgresql.server import Server, Session
+from local.providers.postgresql.server import Server
+from local.providers.postgresql.session import Session
 from local.providers.properties import Property
 from local.providers.wire import Properties
 

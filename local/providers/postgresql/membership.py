@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from local.providers.postgresql.quoting import identifier
-from local.providers.postgresql.server import Session
+from local.providers.postgresql.session import Session
 
 PUBLIC = "public"
 SINCE_SET_OPTION = 16  # pg_auth_members.set_option, GRANT … WITH INHERIT TRUE, SET TRUE

@@ -13,7 +13,8 @@ from local.providers.errors import BackendError
 from local.providers.postgresql.database_objects import vanished
 from local.providers.postgresql.membership import acting_as, lock_role, role_exists
 from local.providers.postgresql.quoting import identifier, identifiers, literal
-from local.providers.postgresql.server import Server, Session
+from local.providers.postgresql.server import Server
+from local.providers.postgresql.session import Session
 from local.providers.properties import Property, Refusals
 from local.providers.wire import UNKNOWN, Properties
 

@@ -13,7 +13,6 @@ import pytest
 
 from local.providers.base import Resource
 from local.providers.packages import MODULES, load
-from local.providers.schema import package_schema
 
 PUBLISHERS = {"esxi-native": "pulumiverse"}
 """Whose SDK it is; all others are Pulumi's own."""
@@ -71,7 +70,7 @@ def test_the_version_is_that_of_the_installed_sdk(package: str) -> None:
 
 @pytest.mark.parametrize("package", sorted(MODULES))
 def test_the_schema_names_every_type_and_no_reference_leads_nowhere(package: str) -> None:
-    schema = package_schema(load(package))
+    schema = load(package).schema()
     assert set(schema["resources"]) == {resource.token for resource in load(package).resources()}
     text = json.dumps(schema)
     assert all(f'"#/types/{token}"' in text for token in schema["types"])
