@@ -27,9 +27,10 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         sys.stderr.write("usage: python -m local.providers NAME\n")
         return 2
+    parent = os.getppid()  # before the port is told: whoever has read it may be gone the next moment
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what a plugin writes to standard error is shown to the user
     if arguments[0] in COMPONENTS:
-        return _serve_component(COMPONENTS[arguments[0]], arguments[1:])
+        return _serve_component(COMPONENTS[arguments[0]], arguments[1:], parent)
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)  # before any thread exists, so that every one inherits it
     _skip_the_sdk()
     import grpc as untyped_grpc
@@ -46,14 +47,14 @@ def main(arguments: list[str]) -> int:
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     signal.sigwait(ENDINGS)
     os._exit(0)  # at once: the engine waits for us, and everything it asked for is answered
 
 
-def _serve_component(package: str, arguments: list[str]) -> int:
+def _serve_component(package: str, arguments: list[str], parent: int) -> int:
     """Serve a component provider, which needs the whole SDK."""
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     for ending in ENDINGS:
         signal.signal(ending, lambda *_: os._exit(0))
     importlib.import_module(f"{package}.provider").serve(arguments)
