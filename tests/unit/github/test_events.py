@@ -5,6 +5,12 @@ from __future__ import annotations
 from local.github.events import ZEROS, Update, push_event, pushed_tags, read_updates, schedule_event
 
 COMMIT, OLDER = "a" * 40, "b" * 40
+REPOSITORY = {
+    "name": "platform",
+    "full_name": "highstreetly/platform",
+    "default_branch": "main",
+    "owner": {"login": "highstreetly", "name": "highstreetly"},
+}
 
 
 def _tags(count: int) -> list[Update]:
@@ -36,12 +42,7 @@ def test_the_event_of_a_new_tag_has_the_documented_fields() -> None:
         "base_ref": None,
         "commits": [],
         "head_commit": {"id": COMMIT, "message": "Bake bread"},
-        "repository": {
-            "name": "platform",
-            "full_name": "highstreetly/platform",
-            "default_branch": "main",
-            "owner": {"login": "highstreetly", "name": "highstreetly"},
-        },
+        "repository": REPOSITORY,
         "pusher": {"name": "ada"},
         "sender": {"login": "ada"},
     }
@@ -55,11 +56,6 @@ def test_a_moved_tag_is_forced_and_not_created() -> None:
 def test_a_schedule_s_event_has_no_ref() -> None:
     assert schedule_event("*/10 * * * *") == {
         "schedule": "*/10 * * * *",
-        "repository": {
-            "name": "platform",
-            "full_name": "highstreetly/platform",
-            "default_branch": "main",
-            "owner": {"login": "highstreetly", "name": "highstreetly"},
-        },
+        "repository": REPOSITORY,
         "sender": {"login": "github-actions"},
     }
