@@ -37,7 +37,7 @@ def as_document(environment: str, releases: Sequence[Release], hold: Hold | None
 
 
 def show_history(environment: str, releases: Sequence[Release], hold: Hold | None) -> None:
-    """Print the releases as a table."""
+    """Print the releases as a table; before the first one, how it is made."""
     table = Table(title=f"Releases of {environment}", title_justify="left", box=None)
     for column in ("", "release", "", "by", "when (UTC)", "took", "changed"):
         table.add_column(column, no_wrap=column not in ("changed", "release"))
@@ -49,6 +49,9 @@ def show_history(environment: str, releases: Sequence[Release], hold: Hold | Non
         table.add_row(
             str(release.number), Text(name), MARKS[release.outcome], Text(release.by), f"{release.started_at:%m-%d %H:%M}", took, Text(what)
         )
-    console.out.print(table)
+    if releases:
+        console.out.print(table)
+    else:
+        console.out.print(f"{environment} has no release yet; ./hs deploy {environment} makes the first.", markup=False, soft_wrap=True)
     if hold:
         console.out.print(f"{environment} is {hold}; ./hs resume {environment} lets tags deploy it again.", markup=False, soft_wrap=True)
